@@ -1,0 +1,172 @@
+"""`automation next`: the coming fires, and what is unusual about each.
+
+Owns: the command, its rows, and asking the ledger for what changes them: pauses, counts, the end of the last run.
+Never: needs a ledger; without one it says what the files say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from automation.cli.output import Json, Limit, emit, notice, parse_moment
+from automation.cli.project import load
+from automation.errors import InvalidInput
+from automation.text import count
+
+if TYPE_CHECKING:
+    from automation.dispatch.outlook import Outlook
+    from automation.project.fires import Fire, Stretch
+    from automation.project.model import Job, Project, Schedule
+
+_COLUMNS = ("job", "schedule", "nominal_time", "local_time", "planned_time", "planned_local_time", "marks")
+_OF_PLAN = ("planned_time", "planned_local_time")
+
+
+def register(app: typer.Typer) -> None:
+    """Give this command to the app."""
+    app.command("next")(next_fires)
+
+
+def next_fires(
+    context: typer.Context,
+    job: Annotated[str | None, typer.Argument(help="Only this job.", metavar="JOB")] = None,
+    limit: Limit = 50,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="From this moment on (2026-03-29T07:00, with Z for UTC); default: now.", metavar="T"
+        ),
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Before this moment.", metavar="T")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show when jobs fire next.
+
+    Each fire in UTC and by the clocks of its schedule's time zone, with its planned time where jitter or a calendar
+    moves it, and marks for what is unusual about it.
+    """
+    from automation.clock import SystemClock
+
+    project = load(context, only=job).project
+    jobs = [_runnable(project, job)] if job else [job for job in project.jobs.values() if job.active]
+    now = SystemClock().now()
+    start = parse_moment(since) if since else now
+    end = parse_moment(until) if until else None
+    if end is not None and end <= start:
+        raise InvalidInput(f"--to ({_utc(end)}) is not after {'--from' if since else 'now'} ({_utc(start)})")
+    known = ask_ledger(context, jobs)
+    found = _first(jobs, known, (now, start, end), limit + 1, together=not as_json)
+    rows = [_row(one, known) for one in found[:limit]]
+    emit(
+        rows if as_json else _for_people(rows),
+        as_json=as_json,
+        columns=_columns(rows),
+        empty="Nothing fires in that time.",
+    )
+    if not as_json:
+        _tell(project, known, len(found) > limit, limit)
+
+
+def ask_ledger(context: typer.Context, jobs: Sequence[Job]) -> Outlook:
+    """What the ledger says of what comes for these jobs; without one nothing, with a notice if it cannot be used."""
+    from automation.cli.opening import ledger_at_hand
+    from automation.dispatch.outlook import outlook
+
+    return outlook(ledger_at_hand(context, "What is paused, or has fired before, is not known"), jobs)
+
+
+def _runnable(project: Project, name: str) -> Job:
+    """The job of this name; a sentence on standard error when it does not fire, and why."""
+    job = project.job(name)
+    if job.problem:
+        raise InvalidInput(f"The job '{name}' has a problem: {job.problem}")
+    if not job.schedules:
+        notice(f"The job '{name}' has no schedule; start it with `automation run {name}`.")
+    elif not job.enabled:
+        notice(f"The job '{name}' is disabled (enabled = false); these would be its times.")
+    return job
+
+
+def _first(
+    jobs: Iterable[Job], known: Outlook, span: tuple[datetime, datetime, datetime | None], most: int, *, together: bool
+) -> list[Stretch]:
+    """The first fires of all these jobs in the order of their planned times.
+
+    Parameters
+    ----------
+    together: what does not run for one reason is told once.
+    """
+    import heapq
+    from itertools import islice
+
+    from automation.project.fires import Stretch, stretches
+
+    each = [_fires(job, schedule, known, *span) for job in jobs for schedule in job.schedules]
+    told = [stretches(fires) if together else (Stretch(fire, fire) for fire in fires) for fires in each]
+    return list(islice(heapq.merge(*told, key=lambda one: (one.first.planned.time, one.first.job.name)), most))
+
+
+def _fires(
+    job: Job, schedule: Schedule, known: Outlook, now: datetime, start: datetime, end: datetime | None
+) -> Iterator[Fire]:
+    """The fires of a schedule from `start`, itself included, and before `end`."""
+    for fire in known.fires(job, schedule, now, start):
+        if end is not None and fire.planned.time >= end:
+            return
+        yield fire
+
+
+def _row(one: Stretch, known: Outlook) -> dict[str, Any]:
+    from zoneinfo import ZoneInfo
+
+    fire, zone = one.first, ZoneInfo(one.first.schedule.timezone)
+    more = [f"{one.fires} fires until {_utc(one.last.nominal_time)}"] if one.fires > 1 else []
+    return {
+        "job": fire.job.name,
+        "schedule": fire.schedule.id,
+        "nominal_time": fire.nominal_time,
+        "planned_time": fire.planned.time,
+        "local_time": fire.nominal_time.astimezone(zone).isoformat(timespec="seconds"),
+        "planned_local_time": fire.planned.time.astimezone(zone).isoformat(timespec="seconds"),
+        "marks": [*fire.marks, *(["paused"] if known.holding(fire) else []), *more],
+    }
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Those of the table: the planned time stands in it where one differs."""
+    moved = any(map(_is_moved, rows))
+    return tuple(column for column in _COLUMNS if moved or column not in _OF_PLAN)
+
+
+def _is_moved(row: Mapping[str, Any]) -> bool:
+    return bool(row["planned_time"] != row["nominal_time"])
+
+
+def _for_people(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            **row,
+            "nominal_time": _utc(row["nominal_time"]),
+            "planned_time": _utc(row["planned_time"]) if _is_moved(row) else "",
+            "planned_local_time": row["planned_local_time"].replace("T", " ") if _is_moved(row) else "",
+            "local_time": row["local_time"].replace("T", " "),
+        }
+        for row in rows
+    ]
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def _tell(project: Project, known: Outlook, more: bool, limit: int) -> None:
+    if project.errors:
+        notice(f"{count(len(project.errors), 'problem')} in the project; see: automation check")
+    if known.pauses:
+        notice(f"{count(len(known.pauses), 'pause')} in force; see: automation pauses")
+    if more:
+        notice(f"There are more; these are the first {limit}. Show more with -n.")

@@ -1,0 +1,154 @@
+"""The command `automation`: its root, its global options, and how it ends.
+
+Owns: the typer app, exit codes, the one place where an error becomes a sentence on standard error.
+Never: does a command's work.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from automation.cli import (
+    backfill,
+    cancel,
+    coming,
+    dead,
+    declared,
+    demo,
+    doctor,
+    outbox,
+    pausing,
+    plan,
+    processes,
+    runs,
+    up,
+    web,
+    why,
+)
+from automation.cli.project import Options
+from automation.errors import AutomationError, Steering
+from automation.secrets import mask_urls
+
+app = typer.Typer(
+    name="automation",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            typer.echo(f"automation {version('automation')}")
+        except PackageNotFoundError:
+            typer.echo("automation (from a checkout that is not installed)")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    directory: Annotated[
+        Path | None,
+        typer.Option("-C", "--directory", help="The project; default: the nearest folder upward with schedules/."),
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Scheduled work that loses nothing and does nothing twice: jobs in TOML, one command."""
+    context.obj = Options(directory=directory, debug=debug)
+
+
+for _subject in (
+    demo, up, declared, coming, plan, why, runs, cancel, dead, backfill, pausing, outbox, doctor, web, processes,
+):  # fmt: skip
+    _subject.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and end the process: 0 done, 1 failed, 2 wrong input, 3 refused, 4 a service is missing."""
+    arguments = global_options_first(sys.argv[1:] if arguments is None else arguments)
+    _make_streams_safe()
+    try:
+        app(list(arguments), prog_name="automation")
+        code = 0
+    except SystemExit as ending:
+        code = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+        # click answers a reader that left early with an exit of its own.
+        code = 0 if isinstance(ending.__context__, BrokenPipeError) else code
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        code = 0
+    except (Exception, Steering) as error:
+        code = _tell(error, debug="--debug" in arguments)
+    sys.exit(_flushed(code))
+
+
+def _make_streams_safe() -> None:
+    """Output that is closed goes nowhere, and a character that the terminal cannot show is escaped; neither raises."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  open to the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  open to the end
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def global_options_first(arguments: Sequence[str]) -> list[str]:
+    """The same arguments with `-C DIR` and `--debug` before the command, where a user may have put them behind it."""
+    front: list[str] = []
+    rest: list[str] = []
+    left = list(arguments)
+    while left:
+        word = left.pop(0)
+        if word == "--":
+            rest += [word, *left]
+            break
+        if word in ("-C", "--directory"):
+            front += [word, *left[:1]]
+            del left[:1]
+        elif word == "--debug" or word.startswith(("--directory=", "-C")):
+            front.append(word)
+        else:
+            rest.append(word)
+    return front + rest
+
+
+def _tell(error: BaseException, *, debug: bool) -> int:
+    """Say what went wrong, in a sentence; a fault of ours says so. Returns the exit code."""
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, AutomationError):
+        typer.echo(mask_urls(str(error)), err=True)
+        return error.exit_code
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"{where}{error.strerror or error}", err=True)
+        return 1
+    hint = "" if debug else "; run it again with --debug and report what it shows"
+    typer.echo(mask_urls(f"This is a fault of automation: {type(error).__name__}: {error}{hint}"), err=True)
+    return 1
+
+
+def _flushed(code: int) -> int:
+    """The exit code, once what was printed is out; a reader that left early is no error."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code

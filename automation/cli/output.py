@@ -1,0 +1,137 @@
+"""What commands print: tables for people, arrays of objects for programs, notices beside both.
+
+Owns: the two forms of every list, and how a value looks in each.
+Never: knows what a row means.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from automation.errors import InvalidInput
+from automation.text import format_duration, instant, nearest, printable
+
+Row = Mapping[str, Any]
+#: Columns of this width, names and times, stay on one line of a terminal; wider ones share what is left, and they
+#: shrink first, so that narrower ones need no protection.
+_ONE_LINE = range(10, 26)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Limit = Annotated[int, typer.Option("-n", "--limit", min=1, help="Show at most this many.")]
+
+
+def emit(rows: Sequence[Row], *, as_json: bool, columns: Sequence[str] = (), empty: str = "") -> None:
+    """Print rows: a JSON array of whole rows, or a table of some columns.
+
+    Parameters
+    ----------
+    columns: the keys that the table shows, in order; default: those of the first row.
+    empty: the sentence in place of an empty table; it goes to standard error.
+    """
+    if as_json:
+        emit_json([dict(row) for row in rows])
+    elif not rows:
+        notice(empty)
+    else:
+        _print_table(rows, columns or tuple(rows[0]))
+
+
+def emit_json(value: Any) -> None:
+    """Print a value as JSON: instants in ISO 8601 UTC, durations in seconds, never NaN."""
+    typer.echo(json.dumps(plain(value), ensure_ascii=False, allow_nan=False, indent=2))
+
+
+def notice(text: str) -> None:
+    """A sentence for people on standard error, so that it never mixes with an answer."""
+    if text:
+        typer.echo(text, err=True)
+
+
+def plain(value: Any) -> Any:
+    """The value in JSON's types."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return instant(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return value if value is None or type(value) in (str, int, bool) else str(value)
+
+
+def cell(value: Any) -> str:
+    """A value in a table: local time with its offset and without a fraction, durations in words, one line."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return local_time(value)
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return ", ".join(cell(item) for item in value)
+    if isinstance(value, Path):
+        return printable(str(value))
+    return printable(str(value))
+
+
+def local_time(moment: datetime, timespec: str = "seconds") -> str:
+    """The instant on the clocks of this machine, with their offset: who reads it may sit somewhere else."""
+    return moment.astimezone().isoformat(" ", timespec).replace("+00:00", "Z")
+
+
+def parse_moment(text: str, or_else: str = "") -> datetime:
+    """The instant of `--from` and `--to`: ISO 8601; without an offset it is local time.
+
+    Raises InvalidInput for anything else; `or_else` is what the option takes besides, for the message.
+    """
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError) as error:
+        raise InvalidInput(
+            f"'{printable(text, 60)}' is no moment; write {or_else}2026-03-29, 2026-03-29T07:00 or 2026-03-29T07:00:00Z"
+        ) from error
+
+
+def choose(kind: str, name: str, known: Sequence[str]) -> str:
+    """The name, if it is one of these. Raises InvalidInput with the nearest one and all that are allowed."""
+    if name in known:
+        return name
+    meant = nearest(name, known)
+    way_out = f"did you mean '{meant}'? Write" if meant else "write"
+    raise InvalidInput(f"'{printable(name, 60)}' is no {kind}; {way_out} one of: {', '.join(known)}")
+
+
+def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
+    lines = [[cell(row.get(column)) for column in columns] for row in rows]
+    titles = [column.replace("_", " ") for column in columns]
+    if sys.stdout.isatty():
+        _print_rich(titles, lines)
+        return
+    widths = [max(map(len, column)) for column in zip(titles, *lines, strict=True)]
+    for line in (titles, *lines):
+        typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _print_rich(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    for title, *texts in zip(titles, *lines, strict=True):
+        table.add_column(title, overflow="fold", no_wrap=max(map(len, texts)) in _ONE_LINE)
+    for line in lines:
+        table.add_row(*(Text(text) for text in line))
+    Console().print(table)

@@ -1,0 +1,77 @@
+"""`automation why`: why a job ran, did not run, waits, will run or will not.
+
+Owns: the command and how the steps of an explanation look.
+Never: explains; `dispatch/` does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from automation.cli.output import Json, emit_json, notice, parse_moment
+from automation.text import instant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from automation.dispatch.facts import FireFacts, JobFacts, Step
+
+
+def register(app: typer.Typer) -> None:
+    """Give this command to the app."""
+    app.command("why")(why)
+
+
+def why(
+    context: typer.Context,
+    job: Annotated[str, typer.Argument(help="The job's name.", metavar="JOB")],
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at", help="The fire at this moment, past or to come; default: the last one and the next.", metavar="T"
+        ),
+    ] = None,
+    schedule: Annotated[str | None, typer.Option("--schedule", help="Of this schedule only.", metavar="ID")] = None,
+    as_json: Json = False,
+) -> None:
+    """Explain a fire of a job, past or to come: the whole chain of what decides whether it runs."""
+    from automation.cli.opening import ledger_if_any, open_services
+    from automation.dispatch.evidence import gather
+    from automation.dispatch.explain import explain
+
+    moment = parse_moment(at) if at else None
+    services = open_services(context)
+    project = services.read_project(only=job)
+    facts, fires = gather(ledger_if_any(services), project, job, services.clock.now(), moment, schedule)
+    chains = [(fire, explain(facts, fire)) for fire in fires]
+    if as_json:
+        emit_json([_row(facts, fire, step) for fire, steps in chains for step in steps])
+        return
+    for number, (fire, steps) in enumerate(chains):
+        typer.echo(("\n" if number else "") + "\n".join(_lines(fire, steps)))
+    if not chains:
+        _tell_nothing(facts, job)
+
+
+def _lines(fire: FireFacts, steps: Sequence[Step]) -> list[str]:
+    """The answer, and under it a line for each step, behind the moment that it tells of."""
+    answer, *chain = steps
+    width = len(fire.shown(fire.nominal_time))
+    return [
+        answer.text,
+        *(f"  {fire.shown(step.at) if step.at else '':<{width}}  {step.text}" for step in chain),
+    ]
+
+
+def _row(facts: JobFacts, fire: FireFacts, step: Step) -> dict[str, Any]:
+    which = {"job": facts.name, "schedule": fire.schedule_id, "nominal_time": instant(fire.nominal_time)}
+    return {**which, **step.as_json()}
+
+
+def _tell_nothing(facts: JobFacts, job: str) -> None:
+    if facts.job is not None and facts.job.schedules:
+        notice(f"The schedules of the job '{job}' have no fire there, and nothing is recorded")
+    else:
+        notice(f"The job '{job}' has no schedule and has not run yet; start it with `automation run {job}`")

@@ -1,0 +1,101 @@
+"""Runs whose worker went away, and runs that nobody began in time: finding them, and giving each a verdict.
+
+Owns: which runs are lost, and what follows.
+Never: talks to Celery; publishes (whoever calls rings for what is waiting again).
+
+Any scheduler or worker may call it: the verdict is a conditional update, so two rescuers agree.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from automation.ledger.ledger import Ledger
+from automation.ledger.rows import ProcessRow, RunRow
+from automation.ledger.runs import Verdict
+from automation.ledger.states import Outcome, State
+from automation.project.order import RunSpec
+from automation.retry import RetryPolicy
+
+_log = logging.getLogger(__name__)
+
+
+def rescue(
+    ledger: Ledger, host: str, is_alive: Callable[[ProcessRow], bool], now: datetime, *, judge_leases: bool = True
+) -> int:
+    """Free every run whose lease ran out, and every run of a process of this host that is gone; returns how many.
+
+    Runs that are too late to begin expire; they free nobody, and are not counted.
+
+    Parameters
+    ----------
+    is_alive: whether a registered process of this host still runs: same pid, same start.
+    judge_leases: False while this host's clock cannot be trusted, since it was set a moment ago.
+    """
+    gone = [process.id for process in ledger.processes.unfinished(host) if not is_alive(process)]
+    freed = 0
+    for run in ledger.leases.held_by(gone):
+        freed += lose(ledger, run, f"its worker {run.worker} is gone", now)
+    for process in gone:
+        ledger.processes.stopped(process)
+    if judge_leases:
+        for run in ledger.leases.expired():
+            freed += lose(ledger, run, f"its worker {run.worker} stopped renewing its lease", now)
+        ledger.runs.expire()
+    return freed
+
+
+def lose(ledger: Ledger, run: RunRow, why: str, now: datetime) -> bool:
+    """Record that the run's newest attempt was lost with its worker; False when somebody else already did."""
+    verdict = loss_verdict(run, why, now)
+    if not ledger.runs.finish(run.id, run.attempt, verdict):
+        return False
+    _log.warning("Run %s of job %s was lost in attempt %d: %s", run.id, run.job, run.attempt, why)
+    return True
+
+
+def loss_verdict(run: RunRow, why: str, now: datetime) -> Verdict:
+    """Cancelled if somebody asked for that; else back to the queue at once, or dead when as many attempts as `max_lost` were lost."""
+    if run.cancel_requested_at is not None:
+        reason = f"cancelled, and {why}"
+        return Verdict(
+            Outcome.LOST, State.CANCELLED, reason, spends=False, loses=True, failure_class="lost", message=why
+        )
+    decision = _policy(run).after_loss(why, lost=run.losses + 1, now=now, since=run.queued_at)
+    return Verdict(
+        outcome=Outcome.LOST,
+        state=State.DEAD if decision.retry_at is None else State.QUEUED,
+        reason=decision.reason,
+        due_at=decision.retry_at,
+        spends=False,
+        loses=True,
+        failure_class="lost",
+        message=why,
+    )
+
+
+def _policy(run: RunRow) -> RetryPolicy:
+    """The run's own; one whose spec cannot be read is dead, and must not keep the other runs from being rescued."""
+    try:
+        return RunSpec.from_json(run.spec).retry
+    except (KeyError, TypeError, ValueError):
+        _log.exception("The spec of run %s cannot be read", run.id)
+        return RetryPolicy(max_lost=0)
+
+
+def hand_back(ledger: Ledger, runs: Sequence[RunRow], now: datetime) -> list[str]:
+    """Return runs of a stopping worker to the queue: interrupted, no attempt spent; returns the ids that went back."""
+    back: list[str] = []
+    for run in runs:
+        verdict = Verdict(
+            outcome=Outcome.INTERRUPTED,
+            state=State.QUEUED if run.cancel_requested_at is None else State.CANCELLED,
+            reason="interrupted: its worker stopped",
+            due_at=now,
+            spends=False,
+        )
+        if ledger.runs.finish(run.id, run.attempt, verdict) and verdict.state is State.QUEUED:
+            back.append(run.id)
+    return back

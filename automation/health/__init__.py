@@ -1,0 +1,5 @@
+"""What works and what does not.
+
+Owns: the checks that the doctor and `/readyz` show.
+Never: repairs anything.
+"""

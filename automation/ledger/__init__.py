@@ -1,0 +1,1 @@
+"""What happened: the SQL tables that are the only truth about occurrences, runs and attempts."""

@@ -1,0 +1,82 @@
+"""Admission: whether one more run may be asked for.
+
+Owns: recording a run under its unique key, and how many runs wait in a queue.
+Never: words a refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from automation.clock import Clock
+from automation.database import insert_or_ignore, reading
+from automation.ledger import places, uniqueness
+from automation.ledger.occurrences import run_values
+from automation.ledger.rows import NewRun
+from automation.ledger.states import CLAIMABLE
+from automation.ledger.tables import runs
+from automation.ledger.unique import REPLACE_WAITING, Holder
+
+# The index has only these rows; SQLite takes it where the words are the same, so they are not bound.
+_WAITING = runs.c.state.in_(sa.bindparam("waiting", list(CLAIMABLE), expanding=True, literal_execute=True))
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """What became of a run that was asked for.
+
+    Parameters
+    ----------
+    added: it is recorded; False when its id or idempotency key is taken, or another one holds its unique key.
+    holder: the run that held its unique key.
+    replaced: the holder waited, and the new run has its place.
+    """
+
+    added: bool
+    holder: Holder | None = None
+    replaced: bool = False
+
+
+class Admission:
+    """The ledger's part for those who ask for runs by hand."""
+
+    def __init__(self, engine: sa.Engine, clock: Clock) -> None:
+        self._engine, self._clock = engine, clock
+
+    def holder(self, job: str, key: str) -> Holder | None:
+        """The run of this job that holds this unique key now."""
+        with reading(self._engine) as connection:
+            return uniqueness.find(connection, job, key, self._clock.now())
+
+    def holders(self, keys: Iterable[tuple[str, str]]) -> dict[str, Holder]:
+        """Of jobs and their unique keys, one of each job: who holds them now, by the job's name."""
+        with reading(self._engine) as connection:
+            return uniqueness.find_all(connection, keys, self._clock.now())
+
+    def admit(self, run: NewRun) -> Admitted:
+        """Record a run, unless another one holds its unique key; of any number that are asked for at once one is first."""
+        now, unique = self._clock.now(), run.unique
+        with self._engine.begin() as connection:
+            holder = None
+            if unique is not None:
+                uniqueness.lock(connection, [(run.job, unique.key)])
+                holder = uniqueness.find(connection, run.job, unique.key, now)
+                if holder is not None and unique.on_conflict != REPLACE_WAITING:
+                    return Admitted(added=False, holder=holder)
+            places.reserve(connection, places.keys_of([run]))
+            values = [run_values(run)]
+            if not connection.execute(insert_or_ignore(runs, connection.dialect.name), values).rowcount:
+                return Admitted(added=False)
+            if unique is not None:
+                uniqueness.hold(connection, run.job, run.id, unique)
+            gone = uniqueness.make_way(connection, {holder.run_id: run.id}, now) if holder is not None else []
+        return Admitted(added=True, holder=holder, replaced=bool(gone))
+
+    def waiting(self, queue: str) -> int:
+        """How many runs of a queue wait: queued, or for their next attempt."""
+        query = sa.select(sa.func.count()).select_from(runs).where(runs.c.queue == queue, _WAITING)
+        with reading(self._engine) as connection:
+            return connection.execute(query).scalar_one()

@@ -1,0 +1,131 @@
+"""Leases: which runs wait to be rung, and which lost the worker that held them.
+
+Owns: the questions that rescue and ringing ask.
+Never: gives a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from automation.clock import Clock
+from automation.database import reading
+from automation.ledger.places import with_a_place
+from automation.ledger.rows import RunRow, Waiting
+from automation.ledger.states import CLAIMABLE, State
+from automation.ledger.tables import runs
+
+_Columns = Any
+_CLAIMABLE = runs.c.state.in_(CLAIMABLE)
+# Built once: it is asked after every round.
+_NEXT_DUE = sa.select(sa.func.min(runs.c.due_at)).where(
+    _CLAIMABLE, runs.c.due_at > sa.bindparam("now", type_=runs.c.due_at.type), runs.c.published_at.is_(None)
+)
+
+
+class Leases:
+    """Reads over open runs."""
+
+    def __init__(self, engine: sa.Engine, clock: Clock) -> None:
+        self._engine, self._clock = engine, clock
+
+    def unpublished(self, limit: int = 500, *, overdue: timedelta = timedelta()) -> list[Waiting]:
+        """Due runs without a message: new ones, those whose publishing failed, retries that fell due.
+
+        Those that wait for a place of their overlap key are left out until one is free.
+
+        Parameters
+        ----------
+        overdue: only those that have been due for so long, and that somebody else should have rung for by now.
+        """
+        now = self._clock.now()
+
+        def quiet(of: _Columns) -> sa.ColumnElement[bool]:
+            return sa.and_(of.due_at <= now - overdue, of.published_at.is_(None))
+
+        return self._waiting(quiet(runs.c) & self._placed(quiet, now, limit), limit)
+
+    def behind(self, run_id: str) -> list[Waiting]:
+        """The run that is next for the place of this one, which has ended; at most one, and none without a `max_running`."""
+        place = sa.select(runs.c.overlap_key).where(runs.c.id == run_id, runs.c.max_running.is_not(None))
+        with reading(self._engine) as connection:
+            key = connection.execute(place).scalar_one_or_none()
+        if key is None:
+            return []
+        quiet = (runs.c.due_at <= self._clock.now()) & runs.c.published_at.is_(None) & runs.c.max_running.is_not(None)
+        return self._waiting((runs.c.overlap_key == key) & _CLAIMABLE & quiet, 1)
+
+    def silent(self, repeat: timedelta, limit: int = 500) -> list[Waiting]:
+        """Due runs whose message went out so long ago that it can no longer live; the span doubles with each ring.
+
+        Those that wait for a place of their overlap key are left out until one is free.
+        """
+        now = self._clock.now()
+
+        def out(of: _Columns) -> sa.ColumnElement[bool]:
+            return sa.and_(of.due_at <= now, of.published_at < now - repeat)
+
+        query = sa.select(runs.c.id, runs.c.published_at, runs.c.rings).where(out(runs.c))
+        oldest = query.where(self._placed(out, now, limit * 2)).order_by(runs.c.published_at).limit(limit * 2)
+        with reading(self._engine) as connection:
+            rows = connection.execute(oldest).all()
+        ready = [row.id for row in rows if row.published_at < now - interval(repeat, row.rings)]
+        return self._waiting(runs.c.id.in_(ready[:limit]), limit) if ready else []
+
+    def _placed(
+        self, condition: Callable[[_Columns], sa.ColumnElement[bool]], now: datetime, limit: int
+    ) -> sa.ColumnElement[bool]:
+        """Claimable runs that have a place to go to; whose turn it is is asked only where one of these must wait for it."""
+        anywhere = runs.c.max_running.is_(None)
+        some = sa.select(runs.c.id).where(_CLAIMABLE, condition(runs.c), ~anywhere).limit(1)
+        placed = with_a_place(now)
+        first = (placed.c.published_at, placed.c.priority.desc(), placed.c.due_at)
+        turns = sa.select(placed.c.id).where(condition(placed.c)).order_by(*first).limit(limit)
+        with reading(self._engine) as connection:
+            found = connection.scalars(turns).all() if connection.execute(some).first() else []
+        return _CLAIMABLE & (anywhere | runs.c.id.in_(found))
+
+    def published(self, queue: str) -> int:
+        """How many runs of a queue have a message out."""
+        out = _CLAIMABLE & runs.c.published_at.is_not(None) & (runs.c.queue == queue)
+        with reading(self._engine) as connection:
+            return connection.execute(sa.select(sa.func.count()).select_from(runs).where(out)).scalar_one()
+
+    def expired(self, limit: int = 100) -> list[RunRow]:
+        """Running runs whose lease ran out."""
+        return self._runs((runs.c.state == State.RUNNING) & (runs.c.lease_until < self._clock.now()), limit)
+
+    def held_by(self, workers: Sequence[str]) -> list[RunRow]:
+        """Running runs of these workers."""
+        return self._runs((runs.c.state == State.RUNNING) & runs.c.worker.in_(list(workers)), 1000) if workers else []
+
+    def overdue(self, worker: str) -> list[RunRow]:
+        """Runs of this worker that are past their hard limit."""
+        late = (runs.c.state == State.RUNNING) & (runs.c.worker == worker) & (runs.c.deadline < self._clock.now())
+        return self._runs(late, 100)
+
+    def next_due(self) -> datetime | None:
+        """When the next waiting run that is not due yet will be; one that is due and waits for a place does not tell."""
+        with reading(self._engine) as connection:
+            earliest: datetime | None = connection.execute(_NEXT_DUE, {"now": self._clock.now()}).scalar_one()
+        return earliest
+
+    def _runs(self, condition: sa.ColumnElement[bool], limit: int) -> list[RunRow]:
+        with reading(self._engine) as connection:
+            found = connection.execute(sa.select(runs).where(condition).limit(limit)).mappings()
+            return [RunRow.of(row) for row in found]
+
+    def _waiting(self, condition: sa.ColumnElement[bool], limit: int) -> list[Waiting]:
+        columns = (runs.c.id, runs.c.queue, runs.c.priority, runs.c.attempt, runs.c.rings)
+        query = sa.select(*columns).where(condition).order_by(runs.c.priority.desc(), runs.c.due_at).limit(limit)
+        with reading(self._engine) as connection:
+            return [Waiting(*row) for row in connection.execute(query)]
+
+
+def interval(repeat: timedelta, rings: int) -> timedelta:
+    """How long a run's message lives after so many rings: doubled each time, at most twenty times the first span."""
+    return repeat * min(1 << min(max(rings - 1, 0), 8), 20)

@@ -1,0 +1,42 @@
+"""The ledger of one process: all its parts over one engine.
+
+Owns: putting them together.
+Never: has a query of its own.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from automation.clock import Clock
+from automation.ledger.admission import Admission
+from automation.ledger.dead import Dead
+from automation.ledger.leases import Leases
+from automation.ledger.memory import Memory
+from automation.ledger.occurrences import Occurrences
+from automation.ledger.outbox import Outbox
+from automation.ledger.pauses import Pauses
+from automation.ledger.processes import Processes
+from automation.ledger.queries import Queries
+from automation.ledger.runs import Runs
+
+
+class Ledger:
+    """What happened, and the only writer of it."""
+
+    def __init__(self, engine: sa.Engine, clock: Clock) -> None:
+        self.engine = engine
+        self.occurrences = Occurrences(engine, clock)
+        self.runs = Runs(engine, clock)
+        self.admission = Admission(engine, clock)
+        self.leases = Leases(engine, clock)
+        self.dead = Dead(engine, clock)
+        self.memory = Memory(engine, clock)
+        self.outbox = Outbox(engine, clock)
+        self.pauses = Pauses(engine, clock)
+        self.processes = Processes(engine, clock)
+        self.queries = Queries(engine)
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()

@@ -1,0 +1,112 @@
+"""What a run leaves behind and a job remembers: log lines, artifacts, once-keys, state between runs.
+
+Owns: those rows.
+Never: touches a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from automation.artifacts import Artifact
+from automation.clock import Clock
+from automation.database import insert_or_ignore, reading
+from automation.errors import Refused
+from automation.ledger.states import State
+from automation.ledger.tables import artifacts, job_state, logs, onces, runs
+
+
+class Memory:
+    """What is written while an attempt works."""
+
+    def __init__(self, engine: sa.Engine, clock: Clock) -> None:
+        self._engine, self._clock = engine, clock
+
+    def log(self, run_id: str, attempt: int, lines: Sequence[tuple[datetime, str, str]]) -> None:
+        """Keep log lines: (when, level, message), already masked."""
+        rows = [
+            {"run_id": run_id, "attempt": attempt, "at": at, "level": level, "message": message}
+            for at, level, message in lines
+        ]
+        if rows:
+            with self._engine.begin() as connection:
+                connection.execute(logs.insert(), rows)
+
+    def once(self, scope: str, name: str) -> bool:
+        """True for the first caller of this name in this scope, after its row is on disk."""
+        row = {"scope": scope, "name": name, "at": self._clock.now()}
+        with self._engine.begin() as connection:
+            statement = insert_or_ignore(onces, connection.dialect.name).values(row)
+            return connection.execute(statement).rowcount == 1
+
+    def job_values(self, job: str) -> dict[str, Any]:
+        """What the job kept in `ctx.state`."""
+        query = sa.select(job_state.c.name, job_state.c.value).where(job_state.c.job == job)
+        with reading(self._engine) as connection:
+            return {row.name: row.value for row in connection.execute(query)}
+
+    def keep_artifact(self, artifact: Artifact, attempt: int) -> None:
+        """Record a file of a running attempt; one of the same name of an earlier attempt is replaced.
+
+        Raises Refused when the attempt is no longer the newest.
+        """
+        newest = sa.select(runs.c.id).where(
+            runs.c.id == artifact.run_id, runs.c.attempt == attempt, runs.c.state == State.RUNNING
+        )
+        values = {
+            "run_id": artifact.run_id,
+            "job": artifact.job,
+            "attempt": attempt,
+            "name": artifact.name,
+            "path": str(artifact.path),
+            "media_type": artifact.media_type,
+            "size": artifact.size,
+            "sha256": artifact.sha256,
+            "created_at": artifact.created_at,
+        }
+        same = (artifacts.c.run_id == artifact.run_id) & (artifacts.c.name == artifact.name)
+        with self._engine.begin() as connection:
+            if connection.execute(newest).one_or_none() is None:
+                raise Refused(
+                    f"Attempt {attempt} of run {artifact.run_id} is no longer the newest; its file is not kept"
+                )
+            connection.execute(artifacts.delete().where(same))
+            connection.execute(artifacts.insert().values(**values))
+
+    def artifacts(self, run_id: str) -> list[Artifact]:
+        """The files of a run, by name."""
+        query = sa.select(artifacts).where(artifacts.c.run_id == run_id).order_by(artifacts.c.name)
+        with reading(self._engine) as connection:
+            return [artifact_of(row) for row in connection.execute(query)]
+
+    def newest_artifacts(self, job: str) -> list[Artifact]:
+        """The files of the job's newest succeeded run that left any."""
+        left = sa.exists().where(artifacts.c.run_id == runs.c.id)
+        newest = (
+            sa.select(runs.c.id)
+            .where(runs.c.job == job, runs.c.state == State.SUCCEEDED, left)
+            .order_by(runs.c.nominal_time.desc(), runs.c.finished_at.desc())
+            .limit(1)
+        )
+        with reading(self._engine) as connection:
+            run_id = connection.execute(newest).scalar_one_or_none()
+        return self.artifacts(run_id) if run_id else []
+
+
+def artifact_of(row: Any) -> Artifact:
+    """A row of the artifacts' table as a value."""
+    return Artifact(
+        name=row.name,
+        path=Path(row.path),
+        media_type=row.media_type,
+        size=row.size,
+        sha256=row.sha256,
+        run_id=row.run_id,
+        job=row.job,
+        created_at=row.created_at,
+    )

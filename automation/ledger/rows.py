@@ -1,0 +1,297 @@
+"""Rows of the ledger as frozen values, and the JSON form that is a contract.
+
+Owns: RunRow, AttemptRow, LogRow, MailRow, ProcessRow, NewRun, and run ids.
+Never: queries.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, Self
+
+from sqlalchemy import RowMapping
+
+from automation.ledger.states import Kind, MailState, Outcome, State
+from automation.ledger.unique import Unique
+from automation.text import instant
+
+
+def new_id() -> str:
+    """A run id that nobody else has: 20 lower-case letters and digits."""
+    return _id(secrets.token_bytes(12))
+
+
+def occurrence_id(job: str, schedule: str, nominal_time: datetime) -> str:
+    """The id of an occurrence's run, the same whoever computes it; so a second insert finds the first."""
+    text = "\0".join((job, schedule, instant(nominal_time)))
+    return _id(hashlib.blake2b(text.encode(), digest_size=12).digest())
+
+
+def _id(raw: bytes) -> str:
+    return base64.b32encode(raw).decode().rstrip("=").lower()
+
+
+class _Row:
+    """Built from a row of a query by name; columns that the class does not have are left out."""
+
+    @classmethod
+    def of(cls, row: RowMapping) -> Self:
+        return cls(**{item.name: row[item.name] for item in fields(cls)})  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """A run to be recorded; `decision` is queued, skipped or missed.
+
+    Parameters
+    ----------
+    spec: the resolved job: params with secret references unresolved, timeout and retry policy.
+    due_at: not before.
+    planned_time: when an occurrence was to start, after jitter and calendars.
+    overlap_key: what the run takes a place of while it is open.
+    max_running: it starts only while fewer runs of its overlap key are at work; None takes a place and waits for none.
+    expires_at: when it has not begun by then it does not run.
+    batch: the backfill that it belongs to.
+    unique: what no second run of the job is asked for with; it is no column.
+    """
+
+    id: str
+    job: str
+    plugin: str
+    kind: Kind
+    nominal_time: datetime
+    window_start: datetime
+    queued_at: datetime
+    due_at: datetime
+    max_attempts: int
+    queue: str
+    priority: int
+    spec: Mapping[str, Any]
+    schedule: str | None = None
+    state: State = State.QUEUED
+    reason: str | None = None
+    revision: int = 0
+    idempotency_key: str | None = None
+    body_digest: str | None = None
+    planned_time: datetime | None = None
+    overlap_key: str | None = None
+    max_running: int | None = None
+    expires_at: datetime | None = None
+    batch: str | None = None
+    unique: Unique | None = None
+
+
+@dataclass(frozen=True)
+class RunRow(_Row):
+    """A run as the ledger has it."""
+
+    id: str
+    job: str
+    plugin: str
+    schedule: str | None
+    kind: Kind
+    nominal_time: datetime
+    window_start: datetime
+    queued_at: datetime
+    due_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    state: State
+    attempt: int
+    spent: int
+    losses: int
+    max_attempts: int
+    reason: str | None
+    queue: str
+    priority: int
+    spec: Mapping[str, Any] = field(repr=False)
+    result: Any = field(repr=False)
+    revision: int = 0
+    worker: str | None = None
+    pid: int | None = None
+    deadline: datetime | None = None
+    lease_until: datetime | None = None
+    idempotency_key: str | None = None
+    body_digest: str | None = None
+    cancel_requested_at: datetime | None = None
+    published_at: datetime | None = None
+    done: int | None = None
+    total: int | None = None
+    planned_time: datetime | None = None
+    overlap_key: str | None = None
+    max_running: int | None = None
+    expires_at: datetime | None = None
+    batch: str | None = None
+
+    @property
+    def scope(self) -> str:
+        """What effects are single for: the occurrence, or the run where there is none."""
+        return f"{self.job}/{self.schedule}@{instant(self.nominal_time)}" if self.schedule else f"run/{self.id}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The stable form of `--json` and the API: instants in ISO 8601 UTC."""
+        names = (
+            "id", "job", "plugin", "schedule", "kind", "nominal_time", "queued_at", "due_at", "started_at", "finished_at",
+            "state", "attempt", "max_attempts", "reason", "worker", "queue", "priority", "done", "total", "result",
+            "planned_time", "batch",
+        )  # fmt: skip
+        return {name: plain(getattr(self, name)) for name in names}
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A run whose message is to be published.
+
+    Parameters
+    ----------
+    attempt: how many attempts it had; a run that was claimed since then is not marked as published.
+    rings: how many messages went out for it.
+    """
+
+    id: str
+    queue: str
+    priority: int
+    attempt: int = 0
+    rings: int = 0
+
+
+@dataclass(frozen=True)
+class AttemptRow(_Row):
+    """One try of a run."""
+
+    run_id: str
+    attempt: int
+    worker: str
+    pid: int
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: Outcome | None
+    failure_class: str | None
+    code: str | None
+    message: str | None
+    traceback: str | None = field(repr=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """All fields, instants in ISO 8601 UTC."""
+        return {item.name: plain(getattr(self, item.name)) for item in fields(self)}
+
+
+def since_queued(run: RunRow, attempts: Sequence[AttemptRow]) -> Sequence[AttemptRow]:
+    """Those of a run's attempts, first to last, that it made since it was queued, or since it last came back from death."""
+    first = next((at for at, one in enumerate(attempts) if one.started_at == run.started_at), len(attempts))
+    return attempts[first:]
+
+
+@dataclass(frozen=True)
+class LogRow(_Row):
+    """One line of a run's log."""
+
+    id: int
+    run_id: str
+    attempt: int
+    at: datetime
+    level: str
+    message: str
+
+    def as_json(self) -> dict[str, Any]:
+        """All fields, instants in ISO 8601 UTC."""
+        return {item.name: plain(getattr(self, item.name)) for item in fields(self)}
+
+
+@dataclass(frozen=True)
+class MailRow(_Row):
+    """A mail to one recipient in the outbox."""
+
+    id: int
+    scope: str
+    message_key: str
+    recipient: str
+    run_id: str
+    job: str
+    sender: str
+    subject: str
+    message_id: str
+    message: bytes = field(repr=False)
+    state: MailState
+    tries: int
+    created_at: datetime
+    due_at: datetime
+    finished_at: datetime | None
+    response: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """All fields but the message, instants in ISO 8601 UTC."""
+        return {item.name: plain(getattr(self, item.name)) for item in fields(self) if item.name != "message"}
+
+
+@dataclass(frozen=True)
+class OpenRun(_Row):
+    """A run that takes a place of its overlap key: at work, waiting for its next attempt, or waiting to begin."""
+
+    id: str
+    job: str
+    state: State
+    attempt: int
+    queued_at: datetime
+    kind: Kind = Kind.SCHEDULED
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has not begun."""
+        return self.state is State.QUEUED and self.attempt == 0
+
+
+@dataclass(frozen=True)
+class PauseRow(_Row):
+    """A span in which something does not fire.
+
+    Parameters
+    ----------
+    level: `all`, `tag`, `job` or `schedule`.
+    target: the tag, the job, or `job/schedule`; "" for all.
+    until: when it ends by itself; None when somebody has to end it.
+    ended_at: when somebody ended it.
+    """
+
+    id: int
+    level: str
+    target: str
+    reason: str
+    author: str
+    since: datetime
+    until: datetime | None
+    ended_at: datetime | None
+    ended_by: str | None
+
+    def covers(self, moment: datetime) -> bool:
+        """Whether it holds at this instant; half-open."""
+        ends = [end for end in (self.until, self.ended_at) if end is not None]
+        return self.since <= moment and all(moment < end for end in ends)
+
+    def as_json(self) -> dict[str, Any]:
+        """All fields, instants in ISO 8601 UTC."""
+        return {item.name: plain(getattr(self, item.name)) for item in fields(self)}
+
+
+@dataclass(frozen=True)
+class ProcessRow(_Row):
+    """A scheduler, worker or web process that has reported."""
+
+    id: str
+    kind: str
+    host: str
+    pid: int
+    started_at: datetime
+    heartbeat_at: datetime
+    stopped_at: datetime | None
+    info: Mapping[str, Any]
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: instants as text, enums as their word."""
+    return instant(value) if isinstance(value, datetime) else value

@@ -1,0 +1,277 @@
+"""Runs: every move of a run is one conditional update, and one that changes no row did not happen.
+
+Owns: add, claim, finish, cancel, expire, progress. Each move names the state it starts from, and the attempt
+(the fencing token) where a worker makes it, so that a late worker changes nothing.
+Never: decides what follows a failure; it is told.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from automation.clock import Clock
+from automation.database import insert_or_ignore, reading
+from automation.ledger import places, stopping
+from automation.ledger.occurrences import run_values
+from automation.ledger.rows import NewRun, RunRow, Waiting
+from automation.ledger.states import CLAIMABLE, Outcome, State
+from automation.ledger.streaks import pause_if_failing
+from automation.ledger.tables import attempts, job_state, outbox, runs
+
+_log = logging.getLogger(__name__)
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Claimant:
+    """The process that claims: the worker's name, as in `automation_processes`, and the pid that does the work."""
+
+    worker: str
+    pid: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How an attempt ended and where its run goes.
+
+    Parameters
+    ----------
+    state: the run's next state; queued and retrying need `due_at`.
+    spends: whether the attempt counts against `max_attempts`.
+    loses: whether it counts against `max_lost`.
+    mails: rows for the outbox, written in the same transaction.
+    job_values: what the plugin put into `ctx.state`.
+    """
+
+    outcome: Outcome
+    state: State
+    reason: str | None = None
+    due_at: datetime | None = None
+    spends: bool = True
+    loses: bool = False
+    failure_class: str | None = None
+    code: str | None = None
+    message: str | None = None
+    traceback: str | None = field(default=None, repr=False)
+    result: Any = None
+    mails: Sequence[dict[str, Any]] = ()
+    job_values: dict[str, Any] | None = None
+
+
+def _set(*names: str) -> dict[str, sa.BindParameter[Any]]:
+    return {name: sa.bindparam(name, type_=(runs.c if name in runs.c else attempts.c)[name].type) for name in names}
+
+
+# Built once: between the first and the last statement of a transaction other writers wait.
+_RUN, _KNOWN = sa.bindparam("run", type_=runs.c.id.type), sa.bindparam("known", type_=sa.Integer)
+_READ = sa.select(runs).where(runs.c.id == _RUN)
+_CLAIM = (
+    runs.update()
+    .where(runs.c.id == _RUN, runs.c.attempt == _KNOWN, runs.c.state.in_(CLAIMABLE))
+    .values(_set("state", "attempt", "started_at", "worker", "pid", "lease_until", "deadline", "done", "total"))
+)
+_OPEN = attempts.insert().values(_set("run_id", "attempt", "worker", "pid", "started_at"))
+_FINISH = (
+    runs.update()
+    .where(runs.c.id == _RUN, runs.c.attempt == _KNOWN, runs.c.state == State.RUNNING)
+    .values(
+        **_set("state", "reason", "result", "finished_at"),
+        due_at=sa.func.coalesce(sa.bindparam("again_at", type_=runs.c.due_at.type), runs.c.due_at),
+        spent=runs.c.spent + sa.bindparam("spends", type_=sa.Integer),
+        losses=runs.c.losses + sa.bindparam("loses", type_=sa.Integer),
+        lease_until=None,
+        deadline=None,
+        published_at=None,
+        rings=0,
+    )
+)
+_CLOSE = (
+    attempts.update()
+    .where(attempts.c.run_id == _RUN, attempts.c.attempt == _KNOWN)
+    .values(_set("finished_at", "outcome", "failure_class", "code", "message", "traceback"))
+)
+
+
+class Runs:
+    """The moves of a run."""
+
+    def __init__(self, engine: sa.Engine, clock: Clock) -> None:
+        self._engine, self._clock = engine, clock
+
+    def add(self, run: NewRun) -> bool:
+        """Record a run; False when its id or idempotency key is taken."""
+        return self.add_all([run]) == 1
+
+    def add_all(self, new: Sequence[NewRun]) -> int:
+        """Record runs in one transaction; returns how many of them are new: whose id and idempotency key were free."""
+        added = 0
+        with self._engine.begin() as connection:
+            places.reserve(connection, places.keys_of(new))
+            statement = insert_or_ignore(runs, connection.dialect.name)
+            for start in range(0, len(new), _AT_ONCE):
+                values = [run_values(run) for run in new[start : start + _AT_ONCE]]
+                added += connection.execute(statement, values).rowcount
+        return added
+
+    def claim(
+        self, run_id: str, claimant: Claimant, lease: timedelta, longest: Callable[[RunRow], timedelta]
+    ) -> RunRow | None:
+        """Take a due run: queued or retrying → running, with the next attempt number; None when there is nothing to take.
+
+        A run that is to begin and is too late expires. One that finds no place of its overlap key is skipped if its
+        spec says so; else it stays as it is, without a message, until its place is free.
+
+        Parameters
+        ----------
+        lease: how long the claim holds without a heartbeat.
+        longest: after how long the attempt is ended by force, read from the run's own spec.
+        """
+        now = self._clock.now()
+        run = self._waiting(run_id, now)
+        if run is None or self._expire([run], now):
+            return None
+        changes: dict[str, Any] = {
+            "state": State.RUNNING,
+            "attempt": run.attempt + 1,
+            "started_at": run.started_at or now,
+            "worker": claimant.worker,
+            "pid": claimant.pid,
+            "lease_until": now + lease,
+            "deadline": now + longest(run),
+            "done": None,
+            "total": None,
+        }
+        opened = {"run_id": run_id, "attempt": run.attempt + 1, "started_at": now}
+        with self._engine.begin() as connection:
+            known = {"run": run_id, "known": run.attempt}
+            if not places.take(connection, run, now):
+                return None
+            if connection.execute(_CLAIM, {**known, **changes}).rowcount != 1:
+                return None
+            connection.execute(_OPEN, {"worker": claimant.worker, "pid": claimant.pid, **opened})
+        return replace(run, **changes)
+
+    def _waiting(self, run_id: str, now: datetime) -> RunRow | None:
+        """The run, if it could be claimed; read first, so that the write is short."""
+        with reading(self._engine) as connection:
+            row = connection.execute(_READ, {"run": run_id}).mappings().one_or_none()
+        run = RunRow.of(row) if row else None
+        return run if run and run.state in CLAIMABLE and run.due_at <= now else None
+
+    def report_progress(self, run_id: str, attempt: int, done: int, total: int | None) -> bool:
+        """How far the attempt is; False when it is no longer the newest."""
+        mine = runs.update().where(runs.c.id == run_id, runs.c.attempt == attempt, runs.c.state == State.RUNNING)
+        with self._engine.begin() as connection:
+            return connection.execute(mine.values(done=done, total=total)).rowcount == 1
+
+    def finish(self, run_id: str, attempt: int, verdict: Verdict) -> bool:
+        """End an attempt in one transaction with all that follows from it.
+
+        Returns False, with nothing written, when the attempt is not the newest or its run is not running: a fenced-out
+        worker's result is nobody's.
+        """
+        now = self._clock.now()
+        ends, closes = _run_changes(verdict, now), _attempt_changes(verdict, now)
+        mine = {"run": run_id, "known": attempt}
+        with self._engine.begin() as connection:
+            if connection.execute(_FINISH, {**mine, **ends}).rowcount != 1:
+                return False
+            connection.execute(_CLOSE, {**mine, **closes})
+            if verdict.mails:
+                connection.execute(insert_or_ignore(outbox, connection.dialect.name), list(verdict.mails))
+            if verdict.job_values is not None:
+                _keep(connection, run_id, verdict.job_values)
+            pause = pause_if_failing(connection, run_id, now) if verdict.state is State.DEAD else None
+        if pause is not None:
+            _log.error("Job %s is paused: %s", pause.target, pause.reason)
+        return True
+
+    def renew(self, worker: str, lease: timedelta) -> int:
+        """Extend the lease of every run of this worker; returns how many it has."""
+        mine = runs.update().where(runs.c.worker == worker, runs.c.state == State.RUNNING)
+        with self._engine.begin() as connection:
+            return connection.execute(mine.values(lease_until=self._clock.now() + lease)).rowcount
+
+    def mark_published(self, waiting: Sequence[Waiting]) -> None:
+        """These runs' messages went out now; one whose message reached a worker in the meantime stays as it is."""
+        with self._engine.begin() as connection:
+            for attempt, rings in sorted({(run.attempt, run.rings) for run in waiting}):
+                ids = [run.id for run in waiting if (run.attempt, run.rings) == (attempt, rings)]
+                untouched = runs.c.id.in_(ids) & (runs.c.attempt == attempt) & (runs.c.rings == rings)
+                mark = runs.update().where(untouched, runs.c.state.in_(CLAIMABLE))
+                connection.execute(mark.values(published_at=self._clock.now(), rings=rings + 1))
+
+    def unpublish(self, run_ids: Sequence[str]) -> None:
+        """These runs' messages are gone with a stopping worker; they are to be rung again at once."""
+        if run_ids:
+            mark = runs.update().where(runs.c.id.in_(list(run_ids)), runs.c.state.in_(CLAIMABLE))
+            with self._engine.begin() as connection:
+                connection.execute(mark.values(published_at=None))
+
+    def request_cancel(self, run_id: str) -> bool:
+        """Ask a running run to stop, or cancel a waiting one; False when it has ended.
+
+        One that does not stop within its `kill_after`, or has less time left, is ended by force.
+        """
+        return self.request_cancels([run_id]) == 1
+
+    def request_cancels(self, run_ids: Sequence[str]) -> int:
+        """The same for many; returns how many of them had not ended."""
+        found, now = 0, self._clock.now()
+        for start in range(0, len(run_ids), _AT_ONCE):
+            with self._engine.begin() as connection:
+                some = run_ids[start : start + _AT_ONCE]
+                found += stopping.cancel(connection, some, now, "cancelled before it started")
+        return found
+
+    def expire(self, limit: int = _AT_ONCE) -> list[RunRow]:
+        """End the runs that are too late to begin; returns them as they were."""
+        now = self._clock.now()
+        with reading(self._engine) as connection:
+            late = stopping.too_late(connection, now, limit)
+        return self._expire(late, now)
+
+    def _expire(self, found: Sequence[RunRow], now: datetime) -> list[RunRow]:
+        late = [run for run in found if stopping.expires(run, now)]
+        if not late:
+            return []
+        with self._engine.begin() as connection:
+            return stopping.expire(connection, late, now)
+
+
+def _run_changes(verdict: Verdict, now: datetime) -> dict[str, Any]:
+    waits = verdict.state in CLAIMABLE
+    return {
+        "state": verdict.state,
+        "reason": verdict.reason,
+        "result": verdict.result,
+        "finished_at": None if waits else now,
+        "again_at": verdict.due_at if waits else None,
+        "spends": int(verdict.spends),
+        "loses": int(verdict.loses),
+    }
+
+
+def _attempt_changes(verdict: Verdict, now: datetime) -> dict[str, Any]:
+    return {
+        "finished_at": now,
+        "outcome": verdict.outcome,
+        "failure_class": verdict.failure_class,
+        "code": verdict.code,
+        "message": verdict.message,
+        "traceback": verdict.traceback,
+    }
+
+
+def _keep(connection: sa.Connection, run_id: str, values: dict[str, Any]) -> None:
+    job = connection.execute(sa.select(runs.c.job).where(runs.c.id == run_id)).scalar_one()
+    connection.execute(job_state.delete().where(job_state.c.job == job))
+    if values:
+        rows = [{"job": job, "name": name, "value": value} for name, value in values.items()]
+        connection.execute(job_state.insert(), rows)

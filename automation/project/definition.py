@@ -1,0 +1,64 @@
+"""What a job is, as JSON that can be kept and compared: its definition.
+
+Owns: which parts of a job decide what runs, when and how; two jobs with equal definitions behave alike.
+Never: says where the job stands in a file; resolves a reference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any
+
+from automation.project.model import Job, Overlap, Schedule, Timing, Uniqueness
+from automation.triggers.calendar import Calendar
+from automation.triggers.planning import Planning
+
+
+def definition(job: Job) -> dict[str, Any]:
+    """The job in JSON's types: always the same keys, durations in seconds, references unresolved.
+
+    `problem` is whether the job may not run, not why: words may change where the job does not.
+    """
+    return {
+        "plugin": job.plugin,
+        "params": job.params,
+        "schedules": {schedule.id: _schedule(schedule) for schedule in job.schedules},
+        "enabled": job.enabled,
+        "problem": job.problem is not None,
+        "run_on_start": job.run_on_start,
+        "queue": job.queue,
+        "priority": job.priority,
+        "timeout": job.timeout.total_seconds(),
+        "kill_after": job.kill_after.total_seconds(),
+        "retry": job.retry.to_json(),
+        "tags": list(job.tags),
+        "description": job.description,
+        "overlap": _values(job.overlap),
+        "unique": _values(job.unique),
+        "unite": job.unite,
+        "pause_after_failures": job.pause_after_failures,
+    }
+
+
+def _schedule(schedule: Schedule) -> dict[str, Any]:
+    return {
+        "timezone": schedule.timezone,
+        "spec": schedule.spec,
+        "timing": _values(schedule.timing),
+        "planning": _values(schedule.planning),
+        "max_fires": schedule.max_fires,
+    }
+
+
+def _values(policy: Timing | Overlap | Uniqueness | Planning) -> dict[str, Any]:
+    """Every field of a policy, so that one added to it is part of the definition without a word here."""
+    return {one.name: _plain(getattr(policy, one.name)) for one in fields(policy)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Calendar):
+        return {"name": value.name, "entries": value.describe(), "table": value.table, "digest": value.digest}
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return value.total_seconds() if isinstance(value, timedelta) else value

@@ -1,0 +1,70 @@
+"""`[queues.NAME]` of automation.toml: how many runs may wait in a queue.
+
+Owns: the check of a name and its limit.
+Never: counts what waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from automation.project.files import project_file
+from automation.project.keys import QUEUE
+from automation.project.model import Job, Queue
+from automation.project.policies import name_problem
+from automation.project.source import read_source
+from automation.project.values import Notes, Reader, Secrets, Table
+from automation.text import nearest
+
+MAX_WAITING = 10_000_000
+
+
+def load_queues(root: Path) -> Mapping[str, Queue]:
+    """The queues of `automation.toml`, those without a problem. Raises ProjectInvalid when it cannot be read."""
+    path = project_file(root)
+    if path is None:
+        return {}
+    source = read_source(path, root)
+    secrets = Secrets({}, root)
+    return read_queues(Table(source, (), source.data), Notes(secrets.redactor), secrets)
+
+
+def read_queues(top: Table, notes: Notes, secrets: Secrets) -> Mapping[str, Queue]:
+    """The queues by name; those with a problem are noted and left out."""
+    declared = top.child("queues")
+    if declared is None:
+        if "queues" in top.values:
+            Reader([top], notes, secrets).refuse(top, "queues", "write tables: [queues.NAME]")
+        return {}
+    queues: dict[str, Queue] = {}
+    for name in declared.values:
+        own = notes.beside()
+        queue = _read_queue(declared, name, own, secrets)
+        notes.take(own)
+        if own.first_error is None:
+            queues[name] = queue
+    return queues
+
+
+def check_queues_used(top: Table, queues: Mapping[str, Queue], jobs: Mapping[str, Job], notes: Notes) -> None:
+    """Warn of each table of a queue that no job is in."""
+    used = {job.queue for job in jobs.values()}
+    for name in queues:
+        if name not in used:
+            meant = nearest(name, used - queues.keys())
+            hint = f"did you mean '{meant}'?" if meant else "give it to a job, or remove the table"
+            notes.at(top, ["queues", name], f"no job is in this queue; {hint}", on_key=True, severity="warning")
+
+
+def _read_queue(declared: Table, name: str, notes: Notes, secrets: Secrets) -> Queue:
+    unsafe = name_problem(name)
+    if unsafe:
+        notes.at(declared, [name], unsafe, on_key=True)
+    table = declared.child(name)
+    if table is None:
+        Reader([declared], notes, secrets).refuse(declared, name, f"write a table: [queues.{name}] max_waiting = 10000")
+        return Queue()
+    reader = Reader([table], notes, secrets)
+    reader.known_keys(table, QUEUE)
+    return Queue(reader.whole("max_waiting", MAX_WAITING, 1, MAX_WAITING) if reader.has("max_waiting") else None)

@@ -1,0 +1,129 @@
+"""The one door to the queue: publishing runs' messages, and how deep a queue is.
+
+Owns: publish, depth, what a broker's silence means.
+Never: decides what is due.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import KombuError
+from kombu.exceptions import OperationalError as BrokerError
+
+from automation.broker.endpoints import Endpoints, endpoints
+from automation.broker.key import secret_key
+from automation.errors import BrokerUnavailable
+from automation.ledger.leases import interval
+from automation.ledger.ledger import Ledger
+from automation.ledger.rows import Waiting
+from automation.queue.app import DELIVER_TASK, RUN_TASK, broker_priority, make_app, queue_name
+from automation.queue.envelope import Envelope
+from automation.queue.message import message_id, signature
+from automation.secrets import mask_urls
+from automation.settings import Settings
+
+_log = logging.getLogger(__name__)
+#: How long a message may live; a run that is still waiting then is rung again.
+REPEAT = timedelta(seconds=30)
+
+
+class Door:
+    """Publishes for one process.
+
+    Parameters
+    ----------
+    app: the Celery app; its connection pool is used.
+    """
+
+    def __init__(self, app: Celery, where: Endpoints, settings: Settings, key: str) -> None:
+        self.app = app
+        self._endpoints, self._prefix, self._key = where, settings.key_prefix, key
+
+    @classmethod
+    def of(cls, settings: Settings) -> Door:
+        """A door for a process that only publishes."""
+        where = endpoints(settings)
+        return cls(make_app(settings, where), where, settings, secret_key(settings))
+
+    def publish(self, waiting: Sequence[Waiting]) -> None:
+        """Ring for these runs. Raises BrokerUnavailable; the runs stay in the ledger, to be rung later."""
+        pool: Any = self.app.producer_pool
+        try:
+            # A batch is a few round trips to Redis in place of one a message; RabbitMQ confirms each as before.
+            with pool.acquire(block=True, timeout=5) as producer, producer.batch():
+                self._publish(producer, waiting)
+        except (BrokerError, KombuError, OSError) as error:
+            raise self._unavailable(error) from error
+
+    def _publish(self, producer: Any, waiting: Sequence[Waiting]) -> None:
+        envelopes: dict[int, Envelope] = {}
+        declared: set[str] = set()
+        for run in waiting:
+            if run.rings not in envelopes:
+                lives = interval(REPEAT, run.rings + 1).total_seconds()
+                envelopes[run.rings] = Envelope(self.app, RUN_TASK, lives)
+            envelope, queue = envelopes[run.rings], queue_name(self._prefix, run.queue)
+            if queue not in declared:
+                producer.maybe_declare(envelope.queue(queue))
+                declared.add(queue)
+            priority = broker_priority(self._endpoints.celery_url, run.priority)
+            envelope.publish(producer, queue, priority, message_id(run.id), [run.id, signature(self._key, run.id)])
+
+    def ring(self, ledger: Ledger, waiting: Sequence[Waiting]) -> int:
+        """Publish and note it; a broker that does not answer is a warning. Returns how many went out."""
+        if not waiting:
+            return 0
+        try:
+            self.publish(waiting)
+        except BrokerUnavailable as error:
+            _log.warning("%s", error)
+            return 0
+        ledger.runs.mark_published(waiting)
+        return len(waiting)
+
+    def ring_silent(self, ledger: Ledger) -> None:
+        """Ring again for messages that must be gone, unless the queue still holds as many as are out."""
+        silent = ledger.leases.silent(REPEAT)
+        for queue in {run.queue for run in silent}:
+            try:
+                gone = ledger.leases.published(queue) - self.depth(queue)
+                self.ring(ledger, [run for run in silent if run.queue == queue][: max(gone, 0)])
+            except BrokerUnavailable as error:
+                _log.warning("%s", error)
+
+    def deliver(self, queue: str) -> None:
+        """Ask a worker of this queue to send the outbox's due mails. Raises BrokerUnavailable."""
+        try:
+            name = queue_name(self._prefix, queue)
+            self.app.send_task(DELIVER_TASK, args=[], queue=name, expires=10, ignore_result=True, retry=False)
+        except (BrokerError, KombuError, OSError) as error:
+            raise self._unavailable(error) from error
+
+    def depth(self, queue: str) -> int:
+        """Messages waiting in a queue. Raises BrokerUnavailable."""
+        name = queue_name(self._prefix, queue)
+        with self.app.connection_for_read() as connection:
+            away: tuple[type[BaseException], ...] = (KombuError, *connection.connection_errors)
+            try:
+                channel: Any = connection.default_channel
+                return int(channel.queue_declare(name, passive=True).message_count)
+            except connection.channel_errors:
+                return 0
+            except away as error:
+                raise self._unavailable(error) from error
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.app.close()
+
+    def _unavailable(self, error: BaseException) -> BrokerUnavailable:
+        cause = str(error).strip() or type(error).__name__
+        return BrokerUnavailable(
+            f"The broker {mask_urls(self._endpoints.celery_url)} cannot be reached: {mask_urls(cause)}; "
+            "is `automation up` running, or is AUTOMATION_BROKER_URL right?"
+        )

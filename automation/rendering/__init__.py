@@ -1,0 +1,8 @@
+"""Jinja2 for reports, mails and pages: sandboxed, strict, escaped where the document is HTML."""
+
+from __future__ import annotations
+
+from automation.rendering.markdown import render_markdown
+from automation.rendering.templates import Templates
+
+__all__ = ["Templates", "render_markdown"]

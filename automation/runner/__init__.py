@@ -1,0 +1,1 @@
+"""One attempt: before, run, after, verdict. Knows no Celery."""

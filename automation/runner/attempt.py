@@ -1,0 +1,285 @@
+"""One attempt of a run, from claim to verdict.
+
+Owns: the order: claim, resolve, call the plugin under its limits, give the verdict, send what may be sent.
+Never: knows who called it: a worker's child, or `run --here`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import BaseModel, ValidationError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+
+from automation.errors import FailureClass, JobFailed, Snooze
+from automation.events import RunEvent
+from automation.ledger.rows import RunRow, since_queued
+from automation.ledger.runs import Claimant, Verdict
+from automation.ledger.states import Outcome
+from automation.plugin import Context, JobInfo, PluginSpec, Window
+from automation.project.order import RunSpec
+from automation.runner.deliver import deliver_quietly
+from automation.runner.journal import RunLog
+from automation.runner.limits import soft_limit
+from automation.runner.ports import Files, JobState, Late, Mails, Memo
+from automation.runner.verdict import after, cancelled, success
+from automation.secrets import resolve
+from automation.services import Services
+from automation.text import count, storable
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup
+
+_log = logging.getLogger("automation.run")
+_LARGEST_RESULT = 1_000_000
+#: As the ledger's column has it; a plugin may have put a whole page's address into its code.
+_LONGEST_CODE = 200
+#: What no further try of the same write can mend.
+_UNSTORABLE = (DataError, IntegrityError)
+_FINISH_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass
+class _Work:
+    """What belongs to the attempt and is closed with it."""
+
+    context: Context
+    mails: Mails
+    state: JobState
+    http: Late
+
+
+def attempt(
+    services: Services, run_id: str, claimant: Claimant, stopping: Callable[[], bool] = lambda: False
+) -> Verdict | None:
+    """Claim the run and do one attempt of it; returns its verdict, or None when there was nothing to claim.
+
+    1. Claim: queued → running; another delivery of the same message ends here.
+    2. Call the plugin with secrets resolved, its log in the ledger, its soft limit armed.
+    3. Finish: verdict, mails and state in one transaction, if this attempt is still the newest.
+    4. Send the mails, if there are any; what fails is sent by the next delivery.
+    """
+    run = services.ledger.runs.claim(run_id, claimant, services.settings.lease, longest)
+    if run is None:
+        _log.debug("Run %s is not there to be claimed", run_id)
+        return None
+    spec = RunSpec.from_json(run.spec)
+    services.bus.publish(_event("run.started", run, services))
+    began = services.clock.monotonic()
+    verdict = _perform(services, run, spec, stopping)
+    if not _finish(services, run, verdict):
+        _log.warning("Attempt %d of run %s came too late; its result is discarded", run.attempt, run.id)
+        return None
+    services.bus.publish(_event(f"run.{verdict.state}", run, services, verdict, services.clock.monotonic() - began))
+    if verdict.mails:
+        deliver_quietly(services, run.id, stopping)
+    return verdict
+
+
+def _finish(services: Services, run: RunRow, verdict: Verdict) -> bool:
+    """Write the verdict; one that the ledger cannot hold is a failure, since without any the run would not end."""
+    try:
+        return _write(services, run, verdict)
+    except (ValueError, TypeError, StatementError) as error:
+        if isinstance(error, DBAPIError) and not isinstance(error, _UNSTORABLE):
+            raise
+        cause = getattr(error, "orig", None) or error
+    failed = JobFailed(f"The ledger cannot hold what the attempt left: {cause}", FailureClass.DATA_INVALID)
+    spec = RunSpec.from_json(run.spec)
+    return _write(services, run, masked(services, _after(services, run, spec, failed)))
+
+
+def _write(services: Services, run: RunRow, verdict: Verdict) -> bool:
+    """Write the verdict; a ledger that does not answer is asked again, since the work is done and should count."""
+    for pause in _FINISH_PAUSES:
+        try:
+            return services.ledger.runs.finish(run.id, run.attempt, verdict)
+        except _UNSTORABLE:
+            raise
+        except DBAPIError as error:
+            _log.warning("The verdict on run %s waits %g s for the ledger: %s", run.id, pause, error.orig)
+            services.clock.sleep(pause)
+    return services.ledger.runs.finish(run.id, run.attempt, verdict)
+
+
+def longest(run: RunRow) -> timedelta:
+    """After how long an attempt of this run is ended by force."""
+    spec = RunSpec.from_json(run.spec)
+    return spec.timeout + spec.kill_after
+
+
+def _perform(services: Services, run: RunRow, spec: RunSpec, stopping: Callable[[], bool]) -> Verdict:
+    journal = RunLog(services.ledger.memory, run.id, run.attempt, services.redactor, services.clock)
+    logger = logging.getLogger(f"automation.run.{run.id}")
+    logger.addHandler(journal)
+    # Whatever the process shows, the run's own log keeps what its plugin says.
+    logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))
+    work: _Work | None = None
+    try:
+        with services.workdir() as folder:
+            work = _prepare(services, run, spec, logger, Path(folder), stopping)
+            return _verdict_of(services, run, spec, work)
+    except BaseException as error:
+        # MemoryError, SystemExit and KeyboardInterrupt of a job end its run, and not the process.
+        verdict = masked(services, _after(services, run, spec, error, leaving=stopping()))
+        # Without the traceback: the attempt has it.
+        logger.log(logging.ERROR, "%s", verdict.message or verdict.reason, extra={"job": run.job, "run": run.id})
+        return verdict
+    finally:
+        if work is not None:
+            work.http.close_if_made()
+        journal.flush()
+        logger.removeHandler(journal)
+        logging.root.manager.loggerDict.pop(logger.name, None)
+
+
+def _verdict_of(services: Services, run: RunRow, spec: RunSpec, work: _Work) -> Verdict:
+    plugin = _plugin(services, run)
+    params = _parameters(services, plugin, spec)
+    with soft_limit(spec.timeout):
+        result = _call(plugin, work.context, params)
+    if work.mails.unsent:
+        unsent = count(work.mails.unsent, "mail")
+        work.context.log.info("%s not sent: a backfill sends none; start it with --notify", unsent)
+    result = _jsonable(result, "The plugin's result", "return a dict of numbers, strings and lists")
+    values = _jsonable(work.state.changed, "What the plugin put into ctx.state", "keep numbers, strings and lists")
+    return masked(services, replace(success(result), mails=work.mails.rows, job_values=values))
+
+
+def _after(services: Services, run: RunRow, spec: RunSpec, error: BaseException, *, leaving: bool = False) -> Verdict:
+    if isinstance(error, KeyboardInterrupt):
+        return cancelled("stopped by Ctrl-C")
+    snoozed = _snoozed(services, run) if isinstance(error, Snooze) and not leaving else 0
+    verdict = after(error, run, spec.retry, services.clock.now(), spec.timeout, snoozed)
+    if leaving and verdict.outcome is Outcome.SNOOZED:
+        # It makes way for a worker that stops; that is no wish of its own, and does not count as one.
+        verdict = replace(verdict, outcome=Outcome.INTERRUPTED)
+    return cancelled(f"cancelled: {verdict.message or verdict.reason}") if _asked_to_stop(services, run) else verdict
+
+
+def _snoozed(services: Services, run: RunRow) -> int:
+    """How often the run has put itself off since it was queued; a ledger that does not answer says never."""
+    try:
+        attempts = services.ledger.queries.attempts(run.id)
+    except SQLAlchemyError:
+        return 0
+    return sum(one.outcome == Outcome.SNOOZED for one in since_queued(run, attempts))
+
+
+def _asked_to_stop(services: Services, run: RunRow) -> bool:
+    """Whether somebody cancelled the run; a ledger that does not answer, perhaps what the plugin failed of, says no."""
+    try:
+        return services.ledger.queries.run(run.id).cancel_requested_at is not None
+    except SQLAlchemyError:
+        return False
+
+
+def _call(plugin: PluginSpec, context: Context, params: BaseModel) -> Any:
+    arguments = plugin.arguments(params)
+    if plugin.is_async:
+        return asyncio.run(plugin.function(context, **arguments))
+    return plugin.function(context, **arguments)
+
+
+def _plugin(services: Services, run: RunRow) -> PluginSpec:
+    plugins, broken = services.registry.plugins, services.registry.broken
+    if run.plugin in plugins:
+        return plugins[run.plugin]
+    reason = f": {broken[run.plugin]}" if run.plugin in broken else ""
+    raise JobFailed(f"This worker has no plugin '{run.plugin}'{reason}; see: automation plugins", FailureClass.CONFIG)
+
+
+def _parameters(services: Services, plugin: PluginSpec, spec: RunSpec) -> BaseModel:
+    settings = services.settings
+    values = resolve(spec.params, services.environ, services.redactor, settings.project)
+    try:
+        return plugin.parameters.model_validate(values)
+    except ValidationError as error:
+        places = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'params'}: {one['msg']}" for one in error.errors())
+        raise JobFailed(f"The parameters do not fit plugin '{plugin.name}': {places}", FailureClass.CONFIG) from None
+
+
+def _jsonable(result: Any, what: str, hint: str) -> Any:
+    if result is None:
+        return None
+    try:
+        text = json.dumps(result, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise JobFailed(
+            f"{what} cannot be kept as JSON: {error}; {hint}",
+            FailureClass.DATA_INVALID,
+        ) from error
+    if len(text) > _LARGEST_RESULT:
+        raise JobFailed(
+            f"{what} has {len(text):,} characters of JSON, more than {_LARGEST_RESULT:,}; "
+            "keep the data as an artifact, and figures here",
+            FailureClass.DATA_INVALID,
+        )
+    return json.loads(text)
+
+
+def _prepare(
+    services: Services, run: RunRow, spec: RunSpec, logger: logging.Logger, workdir: Path, stopping: Callable[[], bool]
+) -> _Work:
+    ledger, clock, settings = services.ledger, services.clock, services.settings
+    mails = Mails(clock, run, services.mail_sender, mute=spec.mute)
+    state = JobState(ledger, run.job)
+    http = Late(services.http_client)
+    context = Context(
+        job=JobInfo(run.job, run.plugin, spec.tags, spec.description),
+        run_id=run.id,
+        attempt=run.attempt,
+        kind=run.kind,
+        schedule=run.schedule,
+        nominal_time=run.nominal_time,
+        window=Window(run.window_start, run.nominal_time),
+        log=logging.LoggerAdapter(logger, {"job": run.job, "run": run.id}),
+        http=cast("Any", http),
+        state=state,
+        workdir=workdir,
+        project=settings.project,
+        dry_run=spec.dry_run,
+        databases=services.database,
+        artifact_store=Files(ledger, clock, run, settings.artifacts),
+        outbox=mails,
+        effects=Memo(ledger, clock, run, stopping),
+        renderer=services.templates,
+        soup_maker=_soup,
+    )
+    return _Work(context, mails, state, http)
+
+
+def _soup(page: str | bytes) -> BeautifulSoup:
+    from automation.scraping.soup import make_soup
+
+    return make_soup(page)
+
+
+def masked(services: Services, verdict: Verdict) -> Verdict:
+    """The verdict without any secret, or character that a database refuses, in what the ledger keeps of it."""
+
+    def kept(text: str | None) -> str | None:
+        return text and storable(services.redactor.mask(text))
+
+    return replace(
+        verdict,
+        reason=kept(verdict.reason),
+        code=(kept(verdict.code) or "")[:_LONGEST_CODE] or None,
+        message=kept(verdict.message),
+        traceback=kept(verdict.traceback),
+        result=services.redactor.mask_all(verdict.result),
+    )
+
+
+def _event(
+    name: str, run: RunRow, services: Services, verdict: Verdict | None = None, seconds: float | None = None
+) -> RunEvent:
+    reason = (verdict.reason or "") if verdict else ""
+    return RunEvent(name, run.id, run.job, services.clock.now(), run.attempt, services.redactor.mask(reason), seconds)

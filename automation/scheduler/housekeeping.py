@@ -1,0 +1,79 @@
+"""What a scheduler does beside firing, each thing now and then: rescue, ring for what waits, repair, report.
+
+Owns: how often.
+Never: decides a fire.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from automation.clock import StepWatch
+from automation.dispatch.rescue import rescue
+from automation.scheduler.entries import Entries
+from automation.scheduler.firing import Bell
+from automation.services import Services
+from automation.sight import Sight
+from automation.text import count
+
+_log = logging.getLogger(__name__)
+_RESCUE_SECONDS = 1.0
+_REPORT_SECONDS = 5.0
+_REPAIR_SECONDS = 10.0
+
+
+class Housekeeping:
+    """Keeps house for one scheduler.
+
+    Parameters
+    ----------
+    watch: whether the clock may be trusted to judge leases by.
+    """
+
+    def __init__(self, services: Services, entries: Entries, door: Bell, sight: Sight, watch: StepWatch) -> None:
+        self._services, self._entries, self._door = services, entries, door
+        self._sight, self._watch = sight, watch
+        self._last: dict[str, float] = {}
+
+    def report(self, told: Mapping[str, Any]) -> None:
+        """Say that this process is there, and this of it: now and then, and at once when it is something else."""
+        if any(self._sight.info.get(key) != value for key, value in told.items()):
+            self._last.pop("report", None)
+        if self._is_time("report", _REPORT_SECONDS):
+            self._sight.info.update(told)
+            self._sight.report(self._services.ledger.processes)
+
+    def keep(self) -> None:
+        """What a leader does for the runs and the entries."""
+        if self._is_time("rescue", _RESCUE_SECONDS):
+            self._rescue()
+        if self._is_time("repair", _REPAIR_SECONDS):
+            self._repair()
+
+    def look_next_time(self) -> None:
+        """Look in the next round for runs that wait, however long ago that was."""
+        self._last.pop("rescue", None)
+
+    def _rescue(self) -> None:
+        ledger, sight = self._services.ledger, self._sight
+        now, steady = self._services.clock.now(), self._watch.steady()
+        rescue(ledger, sight.host, sight.is_alive, now, judge_leases=steady)
+        self._door.ring(ledger, ledger.leases.unpublished())
+        self._door.ring_silent(ledger)
+
+    def _repair(self) -> None:
+        lost = self._entries.some_missing()
+        if lost:
+            _log.warning(
+                "%s missing or changed in Redis; restored from the ledger", count(len(lost), "entry", "entries")
+            )
+            self._entries.install(self._services.ledger.occurrences.cursors(lost))
+
+    def _is_time(self, what: str, seconds: float) -> bool:
+        now = self._services.clock.monotonic()
+        if now - self._last.get(what, float("-inf")) < seconds:
+            return False
+        self._last[what] = now
+        return True

@@ -1,0 +1,1 @@
+"""The scrape engine: fetch → document → item → check → store."""

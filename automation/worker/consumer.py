@@ -1,0 +1,51 @@
+"""Celery's consumer, which waits for a broker that is away without forgetting what its worker holds.
+
+Owns: how often the broker is asked, and that the keeper goes on meanwhile: Celery's loop, and its timer, stand still.
+Never: looks at a message.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from celery.worker.consumer import Consumer
+from celery.worker.state import maybe_shutdown
+
+from automation.secrets import mask_urls
+
+_log = logging.getLogger("automation.worker")
+_PAUSE_SECONDS = 1.0
+
+
+class PatientConsumer(Consumer):
+    """Asks the broker again each second, for as long as it takes."""
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """The connection, once it is there; until then the keeper is called each second."""
+        told: set[str] = set()
+
+        def tell(error: BaseException, _interval: float) -> None:
+            said = mask_urls(str(error))
+            if said not in told:
+                _log.warning("The broker cannot be reached, the worker waits for it: %s", said)
+            told.add(said)
+
+        conn.ensure_connection(
+            tell,
+            None,
+            interval_start=_PAUSE_SECONDS,
+            interval_step=0,
+            interval_max=_PAUSE_SECONDS,
+            callback=self._meanwhile,
+        )
+        if told:
+            _log.info("The broker is there again")
+        self.first_connection_attempt = False
+        return conn
+
+    def _meanwhile(self) -> None:
+        keeper = getattr(self.app, "keeper", None)
+        if keeper is not None:
+            keeper.beat_alone(children=not self.first_connection_attempt)
+        maybe_shutdown()

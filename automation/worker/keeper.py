@@ -1,0 +1,230 @@
+"""The worker's main process between messages: heartbeat, hard limits, lost children, leaving in order.
+
+Owns: what Celery's timer calls, in the main process's one thread (a thread of ours could be forked while it holds a lock).
+Never: runs a plugin; keeps a connection open, which a fork would inherit.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from mmap import mmap
+from typing import Any
+
+from celery.worker import state as celery_state
+from kombu.common import ignore_errors
+from sqlalchemy.exc import SQLAlchemyError
+
+from automation.clock import StepWatch
+from automation.dispatch.rescue import hand_back, lose, rescue
+from automation.errors import AutomationError
+from automation.ledger.rows import RunRow
+from automation.ledger.runs import Verdict
+from automation.project.order import RunSpec
+from automation.queue.door import Door
+from automation.queue.message import run_of_message
+from automation.runner.verdict import TimedOut, after, cancelled
+from automation.services import Services
+from automation.sight import Sight
+from automation.text import count, format_duration
+
+_log = logging.getLogger(__name__)
+_RESCUE_SECONDS = 1.0
+_DELIVER_SECONDS = 10.0
+_RING_AFTER = timedelta(seconds=1)
+#: Beats in a row in which nobody works on a run before it is given up; a bit more than three seconds.
+_LOOKS = 7
+
+
+class Keeper:
+    """Looks after the runs that this worker holds.
+
+    Parameters
+    ----------
+    worker: Celery's WorkController.
+    sight: this process, as it reports itself.
+    leaving: one byte shared with the children; not zero tells them that the worker is stopping.
+    """
+
+    def __init__(self, services: Services, door: Door, worker: Any, sight: Sight, leaving: mmap) -> None:
+        self._services, self._door, self._worker, self._sight = services, door, worker, sight
+        self._renew_every = services.settings.lease.total_seconds() / 4
+        self._renewed_at = self._rescued_at = self._delivered_at = float("-inf")
+        self._watch = StepWatch(services.clock, services.settings.lease)
+        self._leave_by: float | None = None
+        self._leaving = leaving
+        self._left = False
+        self._unworked: dict[tuple[str, int], int] = {}
+
+    def report(self) -> None:
+        """The first sign of life; a silent ledger is tried again with the first beat."""
+        try:
+            self._sight.report(self._services.ledger.processes)
+        except (SQLAlchemyError, AutomationError) as error:
+            _log.warning("The worker could not reach the ledger: %s", error)
+
+    def has_children(self) -> bool:
+        """Whether any process is there to work."""
+        pool = getattr(self._worker.pool, "_pool", None)
+        return any(process.is_alive() for process in getattr(pool, "_pool", ()))
+
+    def beat(self) -> None:
+        """Twice a second: renew, end what is overdue, rescue what others lost; a silent ledger is tried again."""
+        try:
+            self._hold()
+            self._free_lost(listening=True)
+            self._look_around()
+        except (SQLAlchemyError, AutomationError) as error:
+            _log.warning("The worker could not reach the ledger: %s", error)
+
+    def beat_alone(self, *, children: bool) -> None:
+        """While the broker is away: keep what this worker holds, and leave if told to; nobody can be rung.
+
+        Parameters
+        ----------
+        children: whether those that died can be replaced, which takes an event loop that has run.
+        """
+        self._unworked.clear()
+        try:
+            self._hold()
+            if children:
+                self._free_lost(listening=False)
+        except (SQLAlchemyError, AutomationError) as error:
+            _log.warning("The worker could not reach the ledger: %s", error)
+        self.leaving()
+
+    def _hold(self) -> None:
+        """Renew the leases of this worker's runs, and end those that are past their hard limit."""
+        ledger, now = self._services.ledger, self._services.clock.monotonic()
+        if now - self._renewed_at >= self._renew_every:
+            self._renewed_at = now
+            self._sight.report(ledger.processes)
+            ledger.runs.renew(self._sight.name, self._services.settings.lease)
+        for run in ledger.leases.overdue(self._sight.name):
+            self._end(run)
+
+    def _look_around(self) -> None:
+        """Rescue and ring for what others left, and have due mails sent."""
+        ledger, now = self._services.ledger, self._services.clock.monotonic()
+        if now - self._rescued_at >= _RESCUE_SECONDS:
+            self._rescued_at = now
+            freed = rescue(
+                ledger,
+                self._sight.host,
+                self._sight.is_alive,
+                self._services.clock.now(),
+                judge_leases=self._watch.steady(),
+            )
+            # The scheduler rings in time; what it left for so long, it is not there to ring for.
+            self._door.ring(ledger, ledger.leases.unpublished(overdue=timedelta() if freed else _RING_AFTER))
+            self._door.ring_silent(ledger)
+        if now - self._delivered_at >= _DELIVER_SECONDS:
+            self._delivered_at = now
+            ledger.outbox.doubt_expired()
+            if ledger.outbox.due(limit=1):
+                self._door.deliver(self._sight.info["queues"][0])
+
+    def _end(self, run: RunRow) -> None:
+        """Past its hard limit: the verdict first, which fences the child, then the child."""
+        spec = RunSpec.from_json(run.spec)
+        verdict = after(TimedOut(), run, spec.retry, self._services.clock.now(), spec.timeout)
+        since = "its timeout"
+        if run.cancel_requested_at is not None:
+            verdict, since = cancelled("cancelled, and killed when it did not stop"), "it was asked to stop"
+        killed = f"killed: still running {format_duration(spec.kill_after)} after {since}"
+        if self._services.ledger.runs.finish(run.id, run.attempt, _with_message(verdict, killed)):
+            _log.warning("Run %s of job %s was %s", run.id, run.job, killed)
+            # The pid of a child that has gone may be somebody else's by now.
+            if run.pid in self._children():
+                _kill(run.pid)
+
+    def _free_lost(self, *, listening: bool) -> None:
+        """Runs that no child of ours works on go back, or are dead, at once; we would renew their lease for ever.
+
+        The living are asked after, and not the dead: a child may be forked, claim and die between two beats.
+
+        Parameters
+        ----------
+        listening: whether what the children say has been read since the last beat.
+        """
+        self._worker.pool.maintain_pool()
+        children = set(self._children())
+        ledger, now = self._services.ledger, self._services.clock.now()
+        held = ledger.leases.held_by([self._sight.name])
+        abandoned = self._abandoned(held) if listening else []
+        freed = [lose(ledger, run, f"its process {run.pid} died", now) for run in held if run.pid not in children]
+        freed += [lose(ledger, run, f"its process {run.pid} could not write its verdict", now) for run in abandoned]
+        if any(freed):
+            self._door.ring(ledger, ledger.leases.unpublished())
+
+    def _abandoned(self, held: Sequence[RunRow]) -> list[RunRow]:
+        """Runs that their child has turned away from: its verdict, or its claim, met a ledger that did not answer.
+
+        A child says that it begins a moment before it claims, and that it is done after its verdict; what it says may
+        lie unread for a while, so that a run is given up only after several looks.
+        """
+        busy = {run_of_message(request.id) for request in celery_state.active_requests}
+        idle = {(run.id, run.attempt): run for run in held if run.id not in busy}
+        self._unworked = {key: self._unworked.get(key, 0) + 1 for key in idle}
+        return [idle[key] for key, looks in self._unworked.items() if looks >= _LOOKS]
+
+    def leave(self) -> None:
+        """Take no new work; let runs end within the grace time. A second call ends the wait."""
+        clock = self._services.clock
+        grace = self._services.settings.grace.total_seconds() if self._leave_by is None else 0.0
+        self._leave_by = clock.monotonic() + grace
+        self._stop_consuming()
+        self._leaving[0] = 1
+
+    def leaving(self) -> None:
+        """Called often: end the process once nothing runs, or when the grace time is over."""
+        if self._leave_by is None or self._left:
+            return
+        busy = celery_state.active_requests
+        if busy and self._services.clock.monotonic() < self._leave_by:
+            return
+        self._left = True
+        # First, so that none claims a run behind our back; an idle one would take a second to say goodbye.
+        logging.getLogger("multiprocessing").setLevel(logging.CRITICAL)
+        for pid in self._children():
+            _kill(pid)
+        try:
+            self._give_back()
+        except (SQLAlchemyError, AutomationError) as error:
+            _log.warning("Runs of this worker wait for their lease: %s", error)
+        # False is how Celery spells "not yet"; the exit code 0 is a reason to stop.
+        celery_state.should_stop = os.EX_OK  # type: ignore[assignment]
+
+    def _give_back(self) -> None:
+        ledger, now = self._services.ledger, self._services.clock.now()
+        back = hand_back(ledger, ledger.leases.held_by([self._sight.name]), now)
+        ledger.runs.unpublish([run_of_message(request.id) for request in celery_state.reserved_requests])
+        self._door.ring(ledger, ledger.leases.unpublished())
+        ledger.processes.stopped(self._sight.name)
+        if back:
+            _log.info("%s handed back to the queue", count(len(back), "run"))
+
+    def _stop_consuming(self) -> None:
+        consumer = self._worker.consumer
+        if consumer is not None and consumer.task_consumer is not None:
+            # Without a broker there is nothing to take from it.
+            ignore_errors(consumer, consumer.task_consumer.cancel)
+
+    def _children(self) -> list[int]:
+        pool = getattr(self._worker.pool, "_pool", None)
+        return [process.pid for process in getattr(pool, "_pool", ()) if process.pid]
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        _log.debug("Process %d had ended by itself", pid)
+
+
+def _with_message(verdict: Verdict, message: str) -> Verdict:
+    return replace(verdict, message=message)

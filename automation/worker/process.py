@@ -1,0 +1,134 @@
+"""The process `automation worker`: Celery's worker with our tasks, our keeper and our way to stop.
+
+Owns: putting them together.
+Never: decides anything about a run.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import warnings
+from collections.abc import Sequence
+from mmap import mmap
+from types import FrameType
+from typing import Any
+
+from celery import bootsteps
+from celery.exceptions import SecurityWarning
+from celery.signals import setup_logging, worker_process_init, worker_ready
+from celery.utils.log import get_multiprocessing_logger
+
+from automation.broker.endpoints import endpoints
+from automation.broker.key import secret_key
+from automation.queue.app import App, make_app, queue_name
+from automation.queue.door import Door
+from automation.services import Services
+from automation.sight import Sight
+from automation.text import count
+from automation.worker.consumer import PatientConsumer
+from automation.worker.keeper import Keeper
+from automation.worker.task import Child, register
+
+_log = logging.getLogger("automation.worker")
+
+
+class KeeperStep(bootsteps.StartStopStep):
+    """Calls the keeper from the worker's own timer."""
+
+    requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
+
+    def __init__(self, worker: Any, **options: Any) -> None:
+        super().__init__(worker, **options)
+        self._timers: list[Any] = []
+
+    def start(self, worker: Any) -> None:
+        """Begin to beat.
+
+        The children are looked at by the timer alone: until Celery's loop runs, its pool cannot put another one in the
+        place of one that died, and fails for good when it is asked to.
+        """
+        keeper: Keeper = worker.app.make_keeper(worker)
+        worker.app.keeper = keeper
+        keeper.report()
+        # Celery ends a worker of which any child died so early; the next beat forks another.
+        worker.pool.did_start_ok = keeper.has_children
+        self._timers = [
+            worker.timer.call_repeatedly(0.5, keeper.beat),
+            worker.timer.call_repeatedly(0.1, keeper.leaving),
+        ]
+
+    def stop(self, _worker: Any) -> None:
+        """End the beat."""
+        for timer in self._timers:
+            timer.cancel()
+
+
+def run_worker(services: Services, queues: Sequence[str], concurrency: int) -> int:
+    """Work until told to stop; returns the exit code.
+
+    Parameters
+    ----------
+    services: made with `pooled=False`: this process forks.
+    queues: which queues to take runs from.
+    concurrency: runs at once, a process each.
+    """
+    # Celery warns of root because of pickle, which we do not accept.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    settings = services.settings
+    where = endpoints(settings)
+    app = make_app(settings, where)
+    tasks = register(app)
+    sight = Sight("worker", {"queues": list(queues), "concurrency": concurrency})
+    door = Door(app, where, settings, secret_key(settings))
+    # Shared with every child that is ever forked; one byte that says: leave.
+    leaving = mmap(-1, 1)
+    app.make_keeper = lambda worker: Keeper(services, door, worker, sight, leaving)
+    app.steps["worker"].add(KeeperStep)
+
+    def open_child(**_: Any) -> None:
+        child = Child(settings, sight.name, leaving)
+        for task in tasks:
+            type(task).child = child
+
+    worker_process_init.connect(open_child, weak=False)
+    setup_logging.connect(_our_logs, weak=False)
+    worker_ready.connect(_ready(app), weak=False)
+    worker = app.Worker(
+        concurrency=concurrency,
+        pool="prefork",
+        consumer_cls=PatientConsumer,
+        hostname=sight.name,
+        queues=[queue_name(settings.key_prefix, queue) for queue in queues],
+        loglevel=logging.WARNING,
+        without_mingle=True,
+        without_gossip=True,
+        quiet=True,
+        task_events=True,
+    )
+    names = ", ".join(queues)
+    _log.info("Worker %s takes runs from %s, %s at once", sight.name, names, count(concurrency, "run"))
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def _our_logs(**_: Any) -> None:
+    """In place of Celery's own set-up: the pool's lines go where all lines go."""
+    pool = get_multiprocessing_logger() or logging.getLogger("celery.pool")
+    pool.handlers.clear()
+    pool.propagate = True
+    pool.setLevel(logging.WARNING)
+
+
+def _ready(app: App) -> Any:
+    """When the worker is up: our way to stop in place of Celery's."""
+
+    def ready(**_: Any) -> None:
+        def leave(_signal: int, _frame: FrameType | None) -> None:
+            app.keeper.leave()
+
+        signal.signal(signal.SIGTERM, leave)
+        signal.signal(signal.SIGINT, leave)
+        _log.info("Worker is ready")
+
+    return ready

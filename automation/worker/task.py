@@ -1,0 +1,105 @@
+"""The tasks of a worker's child process: do a run, deliver the outbox.
+
+Owns: what a message may start: exactly these two.
+Never: takes anything but a run's id from a message.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from functools import cached_property
+from mmap import mmap
+from typing import Any
+
+from celery import Celery, Task
+from sqlalchemy.exc import SQLAlchemyError
+
+from automation.broker.key import secret_key
+from automation.ledger.runs import Claimant
+from automation.ledger.states import FINAL
+from automation.logs import configure
+from automation.queue.app import DELIVER_TASK, RUN_TASK
+from automation.queue.door import Door
+from automation.queue.message import genuine
+from automation.runner.attempt import attempt
+from automation.runner.deliver import deliver
+from automation.runner.telling import tell
+from automation.services import Services, build_services
+from automation.settings import Settings, process_id
+
+_log = logging.getLogger(__name__)
+
+
+class Child:
+    """What a child process works with: services of its own, opened after the fork."""
+
+    def __init__(self, settings: Settings, worker: str, leaving: mmap) -> None:
+        self.services: Services = build_services(settings.project)
+        configure(self.services.redactor, form=settings.log_format, level=settings.log_level)
+        self.services.bus.listen(tell)
+        self.key = secret_key(settings)
+        self.claimant = Claimant(worker, process_id())
+        self._leaving = leaving
+
+    @cached_property
+    def door(self) -> Door:
+        """To the queue; opened when it is first needed, after the fork."""
+        return Door.of(self.services.settings)
+
+    def ring_for_the_next(self, run_id: str) -> None:
+        """Ring for who waits for the place of a run that has ended: the next look around would be a second later."""
+        ledger = self.services.ledger
+        try:
+            self.door.ring(ledger, ledger.leases.behind(run_id))
+        except SQLAlchemyError as error:
+            _log.warning("Who waits behind run %s is rung for later: %s", run_id, error)
+
+    def leaving(self) -> bool:
+        """Whether the worker is stopping: its main process says so in memory that all its children share."""
+        return self._leaving[0] != 0
+
+
+class RunTask(Task[Any, None]):
+    """One delivery of a run's message."""
+
+    name = RUN_TASK
+    ignore_result = True
+    acks_late = False
+    child: Child | None = None
+
+    def run(self, run_id: Any = None, signed: Any = None, *_: Any, **__: Any) -> None:
+        """Do one attempt of the run, if it is there to be claimed."""
+        child = self.child
+        assert child is not None, "the child's services are made before its first task"
+        _leave_stopping_to_the_main_process()
+        if not genuine(child.key, run_id, signed):
+            _log.warning("A message that nobody here signed was thrown away")
+            return
+        verdict = attempt(child.services, run_id, child.claimant, child.leaving)
+        if verdict is not None and verdict.state in FINAL and not child.leaving():
+            child.ring_for_the_next(run_id)
+
+
+class DeliverTask(Task[Any, None]):
+    """Send what is due in the outbox."""
+
+    name = DELIVER_TASK
+    ignore_result = True
+    child: Child | None = None
+
+    def run(self, *_: Any, **__: Any) -> None:
+        """Deliver; whoever else delivers at the same time claims other mails."""
+        assert self.child is not None, "the child's services are made before its first task"
+        _leave_stopping_to_the_main_process()
+        deliver(self.child.services, stopping=self.child.leaving)
+
+
+def _leave_stopping_to_the_main_process() -> None:
+    """Who stops a whole process group means the main process, which decides when a task must end."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def register(app: Celery) -> tuple[RunTask, DeliverTask]:
+    """The two tasks, bound to the app."""
+    return app.register_task(RunTask()), app.register_task(DeliverTask())

@@ -1,0 +1,131 @@
+"""Milliseconds of CPU a page from its text to its items: BeautifulSoup, our reading, and bare lxml written for the page.
+
+The pages are listings of 20 items with 5 fields and 30 to 80 KB, and, where Debian's python3-doc is there, the library's
+documentation with the two selectors of the tests' main job. Each figure is the median of five passes over all pages.
+
+Owns: the pages, the three ways and that they find the same.
+Never: fetches or stores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from lxml import etree
+
+from automation.scraping.extract import Item
+from automation.scraping.page import Page
+from automation.scraping.params import ScrapeParams
+from automation.scraping.reading import SoupReading
+from automation.scraping.soup import make_soup
+
+DOCS = Path("/usr/share/doc/python3.11/html/library")
+FIELDS = {
+    "title": "h3 > a", "url": {"css": "h3 > a", "type": "url"}, "price": {"css": ".price", "type": "money"},
+    "stock": ".stock", "rating": "p.rating@data-stars",
+}  # fmt: skip
+MODULES = "[id^='module-']:not(:has(> :is(h2, h3):-soup-contains-own('Module'):not(:has(code))))"
+ITEM = etree.XPath("//article[contains(concat(' ', normalize-space(@class), ' '), ' product ')]")
+BARE = [
+    etree.XPath(path)
+    for path in (
+        "string(.//h3/a)", "string(.//h3/a/@href)", "string(.//*[@class='price'])", "string(.//*[@class='stock'])",
+        "string(.//p[contains(@class, 'rating')]/@data-stars)",
+    )
+]  # fmt: skip
+BARE_DOCS = [etree.XPath("string(//h1)"), etree.XPath("//*[starts-with(@id, 'module-')]/@id")]
+
+
+def listing(number: int, chance: random.Random) -> str:
+    """A page of a shop: 20 items, and the navigation, styles and words that real pages have around them."""
+    items = "".join(
+        f'<li class="col"><article class="product pod">\n  <div class="image"><a href="/p/{number}-{at}"><img src="/i/{at}.png" alt=""></a></div>\n'
+        f'  <p class="rating star" data-stars="{at % 5}"><i class="icon"></i><i class="icon"></i></p>\n'
+        f'  <h3><a href="/p/{number}-{at}" title="Item {at}">Item {number}-{at}</a></h3>\n  <div class="box"><p class="price">£{at}.50</p>'
+        f'<p class="stock"><i class="ok"></i> In stock </p><form><button type="submit">Add</button></form></div></article></li>\n'
+        for at in range(20)
+    )
+    links = "".join(
+        f'<li><a class="nav-link" href="/c/{at}">Category {at}</a></li>\n' for at in range(chance.randint(150, 500))
+    )
+    words = "".join(f"<p>{'word ' * 40}<em>{at}</em></p>\n" for at in range(chance.randint(40, 120)))
+    return f"<!doctype html>\n<html><head><title>{number}</title></head><body><nav><ul>{links}</ul></nav><ol>{items}</ol>{words}</body></html>\n"
+
+
+def ours(html: str, params: ScrapeParams, *, soup: bool) -> list[dict[str, object]]:
+    """The items as a job finds them; `soup`: by BeautifulSoup alone."""
+    page = Page("https://shop.example/", 200, 0, "utf-8", html)
+    if soup:
+        page.__dict__["reading"] = SoupReading(make_soup(html))
+    found = []
+    for scope in page.select(params.items) if params.items else [None]:
+        item = Item()
+        item.read(params.fields, page, scope)
+        found.append(item.values)
+    return found
+
+
+def bare(html: str) -> list[list[str]]:
+    """The same texts by lxml, typed by nobody."""
+    root = etree.HTML(html)
+    return [[str(path(item)) for path in BARE] for item in ITEM(root)]
+
+
+def bare_docs(html: str) -> list[object]:
+    """Title and modules by lxml."""
+    root = etree.HTML(html)
+    return [path(root) for path in BARE_DOCS]
+
+
+def milliseconds(work: Callable[[str], object], pages: list[str], passes: int) -> float:
+    """CPU time a page, the median of all passes."""
+    taken = []
+    for _ in range(passes):
+        started = time.process_time()
+        for html in pages:
+            work(html)
+        taken.append((time.process_time() - started) * 1000 / len(pages))
+    return statistics.median(taken)
+
+
+def compare(name: str, pages: list[str], params: ScrapeParams, peer: Callable[[str], object]) -> None:
+    """Print one line for these pages, once both readings have found the same on each of them."""
+    for html in pages:
+        assert ours(html, params, soup=True) == ours(html, params, soup=False), html[:200]
+    slow = milliseconds(lambda html: ours(html, params, soup=True), pages, 1)
+    fast = milliseconds(lambda html: ours(html, params, soup=False), pages, 5)
+    least = milliseconds(peer, pages, 5)
+    size = statistics.mean(map(len, pages)) / 1000
+    print(
+        f"{name}, {len(pages)} pages of {size:.0f} KB: BeautifulSoup {slow:.1f} ms, ours {fast:.2f} ms, bare lxml {least:.2f} ms; "
+        f"{slow / fast:.1f} times BeautifulSoup, {1000 / fast:.0f} pages/s"
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pages", type=int, default=60)
+    pages = parser.parse_args().pages
+    chance = random.Random(1)
+    shop = ScrapeParams.model_validate({"start": "https://shop.example/", "items": "article.product", "fields": FIELDS})
+    compare("listings", [listing(number, chance) for number in range(pages)], shop, bare)
+    if DOCS.is_dir():
+        docs = ScrapeParams.model_validate(
+            {
+                "start": "https://docs.example/",
+                "fields": {"title": "h1", "modules": {"css": MODULES, "attr": "id", "many": True}},
+            }
+        )
+        files = chance.sample(sorted(DOCS.glob("*.html")), min(pages, 60))
+        texts = [file.read_text(encoding="utf-8") for file in files]
+        compare("documentation", texts, docs, bare_docs)
+
+
+if __name__ == "__main__":
+    main()

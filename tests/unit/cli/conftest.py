@@ -1,0 +1,56 @@
+"""The command line called in this process."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from automation.cli.main import main
+from automation.services import build_services
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """A command configures logging for its process, which here is that of the tests."""
+    root, ours = logging.getLogger(), logging.getLogger("automation")
+    before = root.handlers[:], root.level, ours.level
+    yield
+    logging.captureWarnings(False)
+    root.handlers[:], root.level, ours.level = before
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """`run(*arguments)`: the exit code, standard output, standard error."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a ledger without a row; made once, since that takes longer than most tests."""
+    services = build_services(tmp_path_factory.mktemp("ledger"), environ={})
+    services.upgraded_ledger()
+    services.close()
+    return services.settings.data / "ledger.db"
+
+
+@pytest.fixture
+def give_ledger(empty_ledger: Path) -> Callable[[Path], None]:
+    """`give_ledger(project)`: it has a ledger from now on."""
+
+    def give(project: Path) -> None:
+        (project / ".automation").mkdir()
+        shutil.copyfile(empty_ledger, project / ".automation" / "ledger.db")
+
+    return give

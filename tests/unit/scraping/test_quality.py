@@ -1,0 +1,58 @@
+"""When a run is good, and what it is called when it is not."""
+
+from __future__ import annotations
+
+from automation.errors import FailureClass
+from automation.scraping.params import Quality, ScrapeParams
+from automation.scraping.quality import Findings, judge
+
+FIELDS = ScrapeParams(start="https://x.example/", fields={"title": "h1", "price": "p"}).all_fields
+
+
+def found(kept=0, dropped=0, **filled):
+    findings = Findings(dropped=dropped)
+    for number in range(kept):
+        findings.keep({name: "x" for name, times in filled.items() if number < times}, FIELDS)
+    findings.lacking.update({"price": dropped})
+    return findings
+
+
+def classes(findings, **quality):
+    return [(one.failure_class, one.code) for one in judge(findings, Quality(**quality))]
+
+
+def test_no_item_is_empty_unless_allowed():
+    """Nothing at all is a failure of its own kind."""
+    assert classes(found()) == [(FailureClass.EMPTY, "empty")]
+    assert classes(found(), min_items=0) == []
+
+
+def test_half_of_the_items_may_be_dropped_and_no_more():
+    """One item more, and the page has changed."""
+    assert classes(found(kept=2, dropped=2, title=2)) == []
+    assert classes(found(kept=2, dropped=3, title=2)) == [(FailureClass.PARSE_DRIFT, "parse_drift")]
+
+
+def test_a_field_that_cannot_be_read_is_drift():
+    """Texts that are there and of another kind than the field."""
+    findings = found(kept=3, title=3, price=1)
+    for _ in range(2):
+        findings.misread("price", "'free' holds no amount of money")
+
+    assert classes(findings) == [(FailureClass.PARSE_DRIFT, "parse_drift")]
+    assert "2 of 3 values" in str(judge(findings, Quality())[0])
+
+
+def test_thresholds_are_the_jobs_own():
+    """min_items and coverage are told with what was found."""
+    findings = found(kept=4, title=4, price=2)
+
+    assert classes(findings, min_items=5) == [(FailureClass.DATA_INVALID, "quality:min_items")]
+    assert classes(findings, coverage={"price": 0.5}) == []
+    assert classes(findings, coverage={"price": 0.51}) == [(FailureClass.DATA_INVALID, "quality:coverage")]
+
+
+def test_fields_that_nobody_has_are_named():
+    """A selector that never matches is worth a word."""
+    assert found(kept=2, title=2).never_found(FIELDS) == ["price"]
+    assert found().never_found(FIELDS) == []
