@@ -1,6 +1,7 @@
 """Celery's consumer, which waits for a broker that is away without forgetting what its worker holds.
 
-Owns: how often the broker is asked, and that the keeper goes on meanwhile: Celery's loop, and its timer, stand still.
+Owns: how often the broker is asked, and that the keeper goes on meanwhile (Celery's loop, and its timer, stand still);
+that a connection on which something failed is never gone on with.
 Never: looks at a message.
 """
 
@@ -10,6 +11,7 @@ import logging
 from typing import Any
 
 from celery.worker.consumer import Consumer
+from celery.worker.request import Request
 from celery.worker.state import maybe_shutdown
 
 from automation.secrets import mask_urls
@@ -49,3 +51,14 @@ class PatientConsumer(Consumer):
         if keeper is not None:
             keeper.beat_alone(children=not self.first_connection_attempt)
         maybe_shutdown()
+
+
+class PromptRequest(Request):
+    """A request whose failing acknowledgement ends the connection, so that the consumer opens another one.
+
+    Celery logs such a failure and goes on. On Redis the message then counts as held for ever, and a worker that holds as
+    many as it may take never asks for another one, nor notices that its connection is gone.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{**options, "connection_errors": ()})

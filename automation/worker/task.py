@@ -64,6 +64,7 @@ class RunTask(Task[Any, None]):
     """One delivery of a run's message."""
 
     name = RUN_TASK
+    Request = "automation.worker.consumer:PromptRequest"
     ignore_result = True
     acks_late = False
     child: Child | None = None
@@ -85,6 +86,7 @@ class DeliverTask(Task[Any, None]):
     """Send what is due in the outbox."""
 
     name = DELIVER_TASK
+    Request = "automation.worker.consumer:PromptRequest"
     ignore_result = True
     child: Child | None = None
 
