@@ -186,7 +186,9 @@ def test_runs_of_a_batch_are_listed(run: Run, services: Services, queue: Callabl
     record(services, Request("books", {}))
 
     assert [one["batch"] for one in listed(run, "runs", "--batch", batch)] == [batch] * 4
-    assert "No run is like that" in run("runs", "--batch", "none")[2]
+    code, out, said = run("runs", "--batch", "none")
+    assert (code, out) == (2, "")
+    assert "There is no batch 'none'" in said
 
 
 def test_batch_is_cancelled_as_one(run: Run, services: Services, queue: Callable[[], int]) -> None:
