@@ -24,8 +24,7 @@ from automation.supervise.tether import Tether
 from automation.text import printable
 
 _SHELL = "/bin/sh"
-_LOOK = 0.2
-_ASK = 1.0
+_LOOK = 0.1
 _GRACE, _GRACE_OF_STRAYS = 5.0, 1.0
 _CHUNK = 65536
 _READS_AFTER_END = 32  # more than a pipe holds; what goes on writing after that is in the background
@@ -71,7 +70,7 @@ def run_command(
     Parameters
     ----------
     receive: gets what it writes to standard output and error, as it comes.
-    cancelled: asked about once a second; true ends the command.
+    cancelled: asked several times a second; true ends the command.
 
     Raises JobFailed (config) when it cannot be started. Whatever is raised from `receive`, `cancelled` or a signal
     handler passes through after the whole process group is gone.
@@ -127,7 +126,7 @@ def _follow(
     stdout = process.stdout
     assert stdout is not None
     deadline = clock.monotonic() + timeout.total_seconds() if timeout else None
-    ask_at, reads_left = clock.monotonic(), _READS_AFTER_END
+    reads_left = _READS_AFTER_END
     with selectors.DefaultSelector() as selector:
         selector.register(stdout, selectors.EVENT_READ)
         while True:
@@ -138,10 +137,8 @@ def _follow(
                 return Ending.EXITED
             if deadline is not None and clock.monotonic() >= deadline:
                 return Ending.TIMED_OUT
-            if clock.monotonic() >= ask_at:
-                ask_at = clock.monotonic() + _ASK
-                if cancelled():
-                    return Ending.CANCELLED
+            if cancelled():
+                return Ending.CANCELLED
 
 
 def _read(

@@ -249,7 +249,7 @@ def _prepare(
         databases=services.database,
         artifact_store=Files(ledger, clock, run, settings.artifacts),
         outbox=mails,
-        effects=Memo(ledger, clock, run, stopping),
+        effects=Memo(ledger, clock, run, stopping, spec.kill_after),
         renderer=services.templates,
         soup_maker=_soup,
     )

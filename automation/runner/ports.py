@@ -7,6 +7,7 @@ Never: is seen by a plugin except through them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping
+from datetime import timedelta
 from email.message import EmailMessage
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -21,6 +22,8 @@ from automation.ledger.states import MailState
 from automation.text import printable
 
 _ASK_SECONDS = 1.0
+#: Who has little time to stop, asks so many times within it.
+_QUESTIONS = 4
 
 
 class Files:
@@ -113,10 +116,18 @@ def _recipients(message: EmailMessage) -> list[str]:
 
 
 class Memo:
-    """Once-keys, progress and the question whether to stop."""
+    """Once-keys, progress and the question whether to stop.
 
-    def __init__(self, ledger: Ledger, clock: Clock, run: RunRow, stopping: Callable[[], bool]) -> None:
+    Parameters
+    ----------
+    patience: how long after it was asked to stop the attempt is ended by force.
+    """
+
+    def __init__(
+        self, ledger: Ledger, clock: Clock, run: RunRow, stopping: Callable[[], bool], patience: timedelta
+    ) -> None:
         self._ledger, self._clock, self._run, self._stopping = ledger, clock, run, stopping
+        self._ask_every = min(_ASK_SECONDS, patience.total_seconds() / _QUESTIONS)
         self._asked_at = self._told_at = -_ASK_SECONDS
         self._cancelled = False
 
@@ -133,9 +144,9 @@ class Memo:
             self._ledger.runs.report_progress(self._run.id, self._run.attempt, done, total)
 
     def cancelled(self) -> bool:
-        """Asked of the ledger at most once a second."""
+        """Asked of the ledger at most once a second, or four times within a `kill_after` that is shorter than that."""
         now = self._clock.monotonic()
-        if not self._cancelled and now - self._asked_at >= _ASK_SECONDS:
+        if not self._cancelled and now - self._asked_at >= self._ask_every:
             self._asked_at = now
             run = self._ledger.queries.run(self._run.id)
             self._cancelled = run.cancel_requested_at is not None or run.attempt != self._run.attempt

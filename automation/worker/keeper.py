@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -31,6 +30,7 @@ from automation.runner.verdict import TimedOut, after, cancelled
 from automation.services import Services
 from automation.sight import Sight
 from automation.text import count, format_duration
+from automation.worker.children import Children
 
 _log = logging.getLogger(__name__)
 _RESCUE_SECONDS = 1.0
@@ -52,6 +52,7 @@ class Keeper:
 
     def __init__(self, services: Services, door: Door, worker: Any, sight: Sight, leaving: mmap) -> None:
         self._services, self._door, self._worker, self._sight = services, door, worker, sight
+        self.children = Children(worker)
         self._renew_every = services.settings.lease.total_seconds() / 4
         self._renewed_at = self._rescued_at = self._delivered_at = float("-inf")
         self._watch = StepWatch(services.clock, services.settings.lease)
@@ -66,11 +67,6 @@ class Keeper:
             self._sight.report(self._services.ledger.processes)
         except (SQLAlchemyError, AutomationError) as error:
             _log.warning("The worker could not reach the ledger: %s", error)
-
-    def has_children(self) -> bool:
-        """Whether any process is there to work."""
-        pool = getattr(self._worker.pool, "_pool", None)
-        return any(process.is_alive() for process in getattr(pool, "_pool", ()))
 
     def beat(self) -> None:
         """Twice a second: renew, end what is overdue, rescue what others lost; a silent ledger is tried again."""
@@ -139,8 +135,8 @@ class Keeper:
         if self._services.ledger.runs.finish(run.id, run.attempt, _with_message(verdict, killed)):
             _log.warning("Run %s of job %s was %s", run.id, run.job, killed)
             # The pid of a child that has gone may be somebody else's by now.
-            if run.pid in self._children():
-                _kill(run.pid)
+            if run.pid in self.children.pids:
+                self.children.end(run.pid)
 
     def _free_lost(self, *, listening: bool) -> None:
         """Runs that no child of ours works on go back, or are dead, at once; we would renew their lease for ever.
@@ -151,8 +147,8 @@ class Keeper:
         ----------
         listening: whether what the children say has been read since the last beat.
         """
-        self._worker.pool.maintain_pool()
-        children = set(self._children())
+        self.children.replace_the_dead()
+        children = set(self.children.pids)
         ledger, now = self._services.ledger, self._services.clock.now()
         held = ledger.leases.held_by([self._sight.name])
         abandoned = self._abandoned(held) if listening else []
@@ -190,8 +186,8 @@ class Keeper:
         self._left = True
         # First, so that none claims a run behind our back; an idle one would take a second to say goodbye.
         logging.getLogger("multiprocessing").setLevel(logging.CRITICAL)
-        for pid in self._children():
-            _kill(pid)
+        for pid in self.children.pids:
+            self.children.end(pid)
         try:
             self._give_back()
         except (SQLAlchemyError, AutomationError) as error:
@@ -213,17 +209,6 @@ class Keeper:
         if consumer is not None and consumer.task_consumer is not None:
             # Without a broker there is nothing to take from it.
             ignore_errors(consumer, consumer.task_consumer.cancel)
-
-    def _children(self) -> list[int]:
-        pool = getattr(self._worker.pool, "_pool", None)
-        return [process.pid for process in getattr(pool, "_pool", ()) if process.pid]
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        _log.debug("Process %d had ended by itself", pid)
 
 
 def _with_message(verdict: Verdict, message: str) -> Verdict:

@@ -52,7 +52,7 @@ class KeeperStep(bootsteps.StartStopStep):
         worker.app.keeper = keeper
         keeper.report()
         # Celery ends a worker of which any child died so early; the next beat forks another.
-        worker.pool.did_start_ok = keeper.has_children
+        worker.pool.did_start_ok = keeper.children.any_alive
         self._timers = [
             worker.timer.call_repeatedly(0.5, keeper.beat),
             worker.timer.call_repeatedly(0.1, keeper.leaving),

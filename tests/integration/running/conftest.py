@@ -24,7 +24,7 @@ from automation.supervise.tether import die_with_parent
 ROOT = Path(__file__).resolve().parents[3]
 
 PLUGIN = '''
-import os, time
+import itertools, os, subprocess, time
 from pathlib import Path
 from automation import Context, Retry, Skip, plugin
 
@@ -41,7 +41,13 @@ def act(ctx: Context, what: str = "", seconds: float = 0, note: str = "") -> dic
     if what == "die once" and ctx.attempt == 1: os.kill(os.getpid(), 9)
     if what == "die": os.kill(os.getpid(), 9)
     if what == "fail once" and ctx.attempt == 1: raise ValueError("the first time fails")
-    if what == "hang":
+    if what == "family":
+        forked = os.fork()
+        if not forked: time.sleep(600)
+        spawned = subprocess.Popen("sleep 600 & sleep 600", shell=True, start_new_session=True)
+        (Path(ctx.project) / "family").write_text(f"{forked} {spawned.pid}")
+    if what == "locked": 1 in itertools.repeat(0)
+    if what in ("hang", "family"):
         while True:
             try: time.sleep(60)
             except BaseException: pass
@@ -178,6 +184,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     made.declare(
         '[jobs.act]\nplugin = "act"\noverlap = "allow"\n[jobs.act.retry]\nmax_attempts = 2\nfirst = "100ms"\n'
         '[jobs.short]\nplugin = "act"\ntimeout = "300ms"\nkill_after = "300ms"\nretry = { max_attempts = 1 }\n'
+        '[jobs.stubborn]\nplugin = "act"\nkill_after = "300ms"\n'
     )
     made.services.upgraded_ledger().close()
     made.broker()

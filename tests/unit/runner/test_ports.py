@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
@@ -13,6 +14,8 @@ from automation.ledger.rows import RunRow
 from automation.runner.ports import Files, JobState, Late, Mails, Memo
 from automation.runner.verdict import success
 from automation.services import Services
+
+PATIENCE = timedelta(seconds=30)
 
 
 def mail(**headers: str) -> EmailMessage:
@@ -61,13 +64,13 @@ def test_mail_that_cannot_be_kept_is_refused(mails: Mails, message: EmailMessage
 
 @pytest.fixture
 def memo(services: Services, running: Callable[..., RunRow]) -> Memo:
-    return Memo(services.ledger, services.clock, running(), lambda: False)
+    return Memo(services.ledger, services.clock, running(), lambda: False, PATIENCE)
 
 
 def test_once_is_once_for_an_occurrence(services: Services, running: Callable[..., RunRow]) -> None:
     """Another occurrence has its own; a key has 1 to 200 characters."""
-    first = Memo(services.ledger, services.clock, running(), lambda: False)
-    other = Memo(services.ledger, services.clock, running(), lambda: False)
+    first = Memo(services.ledger, services.clock, running(), lambda: False, PATIENCE)
+    other = Memo(services.ledger, services.clock, running(), lambda: False, PATIENCE)
 
     assert [first.once("a"), first.once("a"), first.once("b"), other.once("a")] == [True, False, True, True]
     for key in ("", "k" * 201):
@@ -96,6 +99,17 @@ def test_wish_to_cancel_is_seen_within_a_second(services: Services, memo: Memo) 
     assert memo.cancelled()
 
 
+def test_wish_to_cancel_is_seen_well_before_the_end_by_force(
+    services: Services, running: Callable[..., RunRow]
+) -> None:
+    """A `kill_after` that is shorter than a second leaves most of it to stop in."""
+    memo = Memo(services.ledger, services.clock, running(), lambda: False, timedelta(milliseconds=400))
+    assert not memo.cancelled()
+    services.ledger.runs.request_cancel(memo._run.id)
+    services.clock.sleep(0.1)
+    assert memo.cancelled()
+
+
 def test_attempt_that_is_no_longer_the_newest_is_told_to_stop(services: Services, memo: Memo) -> None:
     """Its result would be nobody's, and its files are not kept."""
     run = memo._run
@@ -108,7 +122,7 @@ def test_attempt_that_is_no_longer_the_newest_is_told_to_stop(services: Services
 
 def test_leaving_worker_tells_its_runs(services: Services, running: Callable[..., RunRow]) -> None:
     """At once, without asking the ledger."""
-    assert Memo(services.ledger, services.clock, running(), lambda: True).cancelled()
+    assert Memo(services.ledger, services.clock, running(), lambda: True, PATIENCE).cancelled()
 
 
 def test_state_is_a_mapping_that_knows_whether_it_may_have_changed(services: Services) -> None:

@@ -1,0 +1,73 @@
+"""What a worker ends by force: it ends for certain, with all that it started, and is told in one line."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import psutil
+import pytest
+
+
+def cancel(stack, run_id: str) -> None:
+    services = stack.services
+    stack.eventually(lambda: services.ledger.queries.run(run_id).state == "running")
+    services.ledger.runs.request_cancel(run_id)
+    services.close()
+
+
+def is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_cancel_by_force_is_one_line_in_the_log(shared):
+    """It was wanted: no error, no traceback of a lost process; and the worker goes on."""
+    before = len(shared.log.read_text())
+    run_id = shared.run("stubborn", "-p", "what=hang")["id"]
+    cancel(shared, run_id)
+    run = shared.ended(run_id)
+    assert shared.ended(shared.run("act")["id"]).state == "succeeded"
+    said = [line for line in shared.log.read_text()[before:].splitlines() if '"level": "info"' not in line]
+
+    assert (run.state, shared.outcomes(run_id)) == ("cancelled", ["cancelled"])
+    assert [run_id in line and "after it was asked to stop" in line for line in said] == [True], said
+
+
+def test_what_holds_the_interpreter_is_ended_at_its_limit(shared):
+    """No signal reaches a loop inside of C; the kill comes from another process."""
+    run = shared.ended(shared.run("short", "-p", "what=locked")["id"])
+
+    assert (run.state, shared.outcomes(run.id)) == ("dead", ["timed_out"])
+
+
+def test_what_a_run_has_started_is_ended_with_it(shared):
+    """A fork of its own, a command in another session, and what that has started."""
+    shared.ended(shared.run("short", "-p", "what=family")["id"])
+    forked, spawned = map(int, (shared.root / "family").read_text().split())
+
+    shared.eventually(lambda: is_gone(forked) and not living_in_session(spawned))
+
+
+def living_in_session(session: int) -> list[int]:
+    found = []
+    for pid in psutil.pids():
+        try:
+            found += [pid] if os.getsid(pid) == session and not is_gone(pid) else []
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            continue
+    return found
+
+
+@pytest.mark.slow
+def test_a_killed_worker_leaves_no_process_at_work(stack):
+    """kill -9 of the main process alone: a child that went on would work beside whoever is given its run."""
+    stack.broker()
+    worker = stack.worker()
+    run_id = stack.run("act", "-p", "seconds=600")["id"]
+    child = int(stack.eventually(stack.effects)[0][2])
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+
+    stack.eventually(lambda: is_gone(child), within=10)
+    services = stack.services
+    assert services.ledger.queries.run(run_id).attempt == 1
