@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from email.message import EmailMessage
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from automation import Artifact, Context, FailureClass, JobFailed, plugin
 from automation.clock import SystemClock
@@ -18,6 +18,19 @@ from automation.text import count, printable, size
 _CLOCK = SystemClock()
 _SHOWN = 10
 _MOST_ATTACHED = 500_000_000
+
+
+def _address(text: str) -> str:
+    """The text, if it is one address, or a template that makes one. Raises ValueError."""
+    if "{{" not in text and "{%" not in text:
+        try:
+            parse_address(text)
+        except JobFailed as error:
+            raise ValueError(str(error)) from None
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
 
 
 class Attach(BaseModel):
@@ -64,11 +77,11 @@ class EmailParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    to: list[str] = []
-    cc: list[str] = []
-    bcc: list[str] = []
-    reply_to: list[str] = []
-    sender: str | None = Field(default=None, alias="from")
+    to: list[Address] = []
+    cc: list[Address] = []
+    bcc: list[Address] = []
+    reply_to: list[Address] = []
+    sender: Address | None = Field(default=None, alias="from")
     subject: str = Field(min_length=1, max_length=2000)
     text: str = ""
     html: str = ""
@@ -91,17 +104,6 @@ class EmailParams(BaseModel):
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
-
-    @field_validator("to", "cc", "bcc", "reply_to", "sender")
-    @classmethod
-    def _plain_ones_are_addresses(cls, value: list[str] | str | None) -> list[str] | str | None:
-        for text in [value] if isinstance(value, str) else value or []:
-            if "{{" not in text and "{%" not in text:
-                try:
-                    parse_address(text)
-                except JobFailed as error:
-                    raise ValueError(str(error)) from None
-        return value
 
     @model_validator(mode="after")
     def _whole(self) -> EmailParams:

@@ -24,6 +24,8 @@ _Path = tuple[str | int, ...]
 #: A plain value and the path to it.
 Leaf = tuple[_Path, Any]
 _DATES = (datetime, date, time)
+#: Kinds of errors whose place is the key; the second is that of plugins.
+_OF_KEY = ("extra_forbidden", "wrong_name")
 
 
 def leaves(value: Any) -> list[Leaf]:
@@ -125,7 +127,7 @@ def refusals(
     found: dict[tuple[_Path, bool], list[str]] = {}
     for one in error.errors(include_url=False, include_context=False, include_input=False):
         path = _path_in(one["loc"], values)
-        found.setdefault((path, one["type"] == "extra_forbidden"), []).append(_message(one, path, model))
+        found.setdefault((path, one["type"] in _OF_KEY), []).append(_message(one, path, model))
     paths = [path for path, _ in found]
     for (path, on_key), messages in found.items():
         deeper = any(len(other) > len(path) and other[: len(path)] == path for other in paths)
@@ -135,12 +137,12 @@ def refusals(
 
 
 def _with_value(message: str, values: Any, path: _Path, on_key: bool) -> str:
-    """The message behind the refused value, where it is a plain one, no password, and not what the message begins with."""
+    """The message behind the refused value, where it is a plain one, no password, and not in the message already."""
     for step in path:
         values = values[step]
     if on_key or not isinstance(values, (str, int, float)) or str(path[-1]).casefold() in PASSWORD_KEYS:
         return message
-    return message if message.startswith(shown(values)) else f"found {shown(values)}; {message}"
+    return message if shown(values) in message else f"found {shown(values)}; {message}"
 
 
 def _path_in(loc: Sequence[str | int], values: Any) -> _Path:
@@ -168,7 +170,7 @@ def _message(one: Mapping[str, Any], path: _Path, model: type[BaseModel]) -> str
             f"; did you mean '{meant}'?" if meant else allowed
         )
     text = str(one["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    return text.replace("Input should", "it should", 1)
+    return text.replace("Input should", "it should", 1).partition(", unable to parse")[0]
 
 
 def _names_at(model: type[BaseModel], path: _Path) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -23,7 +24,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from automation.reports.statement import READING, first_word
-from automation.text import parse_duration
+from automation.text import parse_duration, printable
 
 RESERVED = ("nominal_time", "window_start", "window_end")
 Format = Literal["text", "number", "money", "percent", "date", "datetime", "duration", "bytes"]
@@ -33,6 +34,14 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63
 
 def _span(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
+
+
+def _format(name: str) -> str:
+    if name in ("pdf", "xlsx", "md"):
+        raise ValueError(f"'{name}' is not available yet; write html or csv")
+    if name not in ("html", "csv"):
+        raise ValueError(f"'{printable(name, 60)}' is not a format; write html or csv")
+    return name
 
 
 Span = Annotated[timedelta, BeforeValidator(_span), WithJsonSchema({"type": "string", "examples": ["60s", "5m"]})]
@@ -87,9 +96,11 @@ class SourceParams(_Strict):
     @field_validator("params")
     @classmethod
     def _not_reserved(cls, params: dict[str, Any]) -> dict[str, Any]:
-        for name in RESERVED:
-            if name in params:
-                raise ValueError(f"'{name}' is set by the run; choose another name")
+        taken = [f"'{name}'" for name in RESERVED if name in params]
+        if len(taken) == 1:
+            raise ValueError(f"{taken[0]} is set by the run; choose another name")
+        if taken:
+            raise ValueError(f"{' and '.join(taken)} are set by the run; choose other names")
         return params
 
     @field_validator("time_limit")
@@ -135,7 +146,7 @@ class ReportParams(_Strict):
     queries: dict[Name, QueryParams] = Field(min_length=1, max_length=50)
     description: str = ""
     template: str = "report.html"
-    formats: list[str] = Field(default=["html", "csv"], min_length=1)
+    formats: list[Annotated[str, AfterValidator(_format)]] = Field(default=["html", "csv"], min_length=1)
     if_empty: Literal["send", "skip", "fail"] = "send"
     max_rows: int = Field(default=10_000, ge=1, le=1_000_000)
     timezone: str = "UTC"
@@ -148,12 +159,7 @@ class ReportParams(_Strict):
 
     @field_validator("formats")
     @classmethod
-    def _formats(cls, formats: list[str]) -> list[str]:
-        for name in formats:
-            if name in ("pdf", "xlsx", "md"):
-                raise ValueError(f"'{name}' is not available yet; write html or csv")
-            if name not in ("html", "csv"):
-                raise ValueError(f"'{name}' is not a format; write html or csv")
+    def _each_once(cls, formats: list[str]) -> list[str]:
         return list(dict.fromkeys(formats))
 
     @field_validator("timezone")

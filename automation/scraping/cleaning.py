@@ -31,17 +31,17 @@ _WITH_TEXT: dict[str, Callable[[str, str], str]] = {
 }
 
 
-def check_step(step: str) -> None:
-    """Raise ValueError, with what there is, for a step that is unknown or lacks its text."""
+def check_step(step: str) -> str:
+    """The step as it is. Raises ValueError, with what there is, for one that is unknown or lacks its text."""
     name, colon, part = step.partition(":")
     if not colon and name in _PLAIN:
-        return
+        return step
     if name in _WITH_TEXT and part and (name != "replace" or part.partition("=>")[0]):
-        return
+        return step
     steps = [*_PLAIN, *(f"{each}:TEXT" for each in _WITH_TEXT if each != "replace"), "replace:OLD=>NEW"]
     meant = nearest(name, [*_PLAIN, *_WITH_TEXT]) if name not in _WITH_TEXT else None
-    hint = f"did you mean '{meant}'? " if meant and meant != name else ""
-    raise ValueError(f"'{printable(step, 40)}' is not a cleaning step; {hint}Write one of: {', '.join(steps)}")
+    way_out = f"did you mean '{meant}'? Write" if meant and meant != name else "write"
+    raise ValueError(f"'{printable(step, 40)}' is not a cleaning step; {way_out} one of: {', '.join(steps)}")
 
 
 def tidy(text: str, steps: Sequence[str] = (), *, keep_space: bool = False) -> str:

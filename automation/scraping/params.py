@@ -7,13 +7,23 @@ Never: fetches; resolves secrets.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from automation.errors import JobFailed
 from automation.net.guard import check_url, parse_network
@@ -23,6 +33,8 @@ from automation.text import nearest, parse_duration, printable
 OWN_COLUMNS = ("first_seen", "last_seen", "changed_at", "run_id")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,47}")
 _TABLE = re.compile(r"(?:[A-Za-z_][A-Za-z0-9_]{0,47}\.)?[A-Za-z_][A-Za-z0-9_]{0,47}")
+#: The kind of an error whose place is the key, and not the value.
+WRONG_NAME = "wrong_name"
 _KEY_KINDS = ("text", "url", "int", "date", "bool")
 
 
@@ -40,6 +52,11 @@ def _duration(value: Any) -> Any:
 
 def _one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, (str, dict)) else value
+
+
+def _wrong(place: tuple[str | int, ...], message: str, kind: str = "does_not_fit") -> InitErrorDetails:
+    """What does not fit together, at its place."""
+    return InitErrorDetails(type=PydanticCustomError(kind, "{message}", {"message": message}), loc=place, input=None)
 
 
 def _url(text: str) -> str:
@@ -163,9 +180,9 @@ class ScrapeParams(_Strict):
     def _fits_together(self) -> ScrapeParams:
         problems = [*self._names(), *self._keys(), *self._coverage(), *self._spans()]
         if not self.all_fields:
-            problems.append('fields is empty; name at least one: fields.title = "h1"')
+            problems.append(_wrong((), 'fields is empty; name at least one: fields.title = "h1"'))
         if problems:
-            raise ValueError("; ".join(problems))
+            raise ValidationError.from_exception_data(type(self).__name__, problems)
         return self
 
     @property
@@ -178,45 +195,47 @@ class ScrapeParams(_Strict):
         """The hosts of the start pages, in small letters."""
         return frozenset(check_url(url).host.lower() for url in self.start)
 
-    def _names(self) -> list[str]:
-        problems = []
+    def _names(self) -> Iterator[InitErrorDetails]:
         if self.table is not None and not _TABLE.fullmatch(self.table):
-            problems.append(f"table '{printable(self.table, 60)}': write letters, digits and _, at most 48")
-        columns: Counter[str] = Counter()
-        for fields in (self.fields, self.detail.fields if self.detail else {}):
+            yield _wrong(("table",), f"'{printable(self.table, 60)}': write letters, digits and _, at most 48")
+        made: set[str] = set()
+        for place, fields in ((("fields",), self.fields), (("detail", "fields"), self.detail.fields if self.detail else {})):
             for name, rule in fields.items():
-                columns.update([name.lower()] + [f"{name.lower()}_currency"] * (rule.type == "money" and not rule.many))
+                column = name.lower()
+                columns = {column, *([f"{column}_currency"] if rule.type == "money" and not rule.many else [])}
                 if not _NAME.fullmatch(name):
-                    problems.append(f"field '{printable(name, 60)}': write letters, digits and _, at most 48")
-        problems += [
-            f"field '{name}' is a column of our own; choose another name" for name in OWN_COLUMNS if columns[name]
-        ]
-        return problems + [f"two fields make the column '{name}'" for name, times in columns.items() if times > 1]
+                    message = f"field '{printable(name, 60)}': write letters, digits and _, at most 48"
+                    yield _wrong((*place, name), message, WRONG_NAME)
+                elif column in OWN_COLUMNS:
+                    message = f"field '{name}' is a column of our own; choose another name"
+                    yield _wrong((*place, name), message, WRONG_NAME)
+                for taken in sorted(made & columns):
+                    yield _wrong((*place, name), f"two fields make the column '{taken}'; rename one", WRONG_NAME)
+                made |= columns
 
-    def _keys(self) -> list[str]:
-        problems = []
-        for name in self.key:
+    def _keys(self) -> Iterator[InitErrorDetails]:
+        for number, name in enumerate(self.key):
             rule = self.all_fields.get(name)
             if rule is None:
                 meant = nearest(name, self.all_fields)
-                hint = f"did you mean '{meant}'? " if meant else ""
-                problems.append(
-                    f"key '{printable(name, 60)}' is not a field; {hint}Fields: {', '.join(self.all_fields)}"
-                )
+                fields = f"did you mean '{meant}'? Fields" if meant else "fields"
+                message = f"'{printable(name, 60)}' is not a field; {fields}: {', '.join(self.all_fields)}"
             elif rule.many or rule.type not in _KEY_KINDS:
-                problems.append(
-                    f"key '{name}' is of type {rule.type}{' with many' * rule.many}; use {', '.join(_KEY_KINDS)}"
-                )
-        return problems + [f"key names '{name}' twice" for name, times in Counter(self.key).items() if times > 1]
+                message = f"'{name}' is of type {rule.type}{' with many' * rule.many}; use {', '.join(_KEY_KINDS)}"
+            elif name in self.key[:number]:
+                message = f"'{name}' stands here twice; remove one"
+            else:
+                continue
+            yield _wrong(("key", number), message)
 
-    def _coverage(self) -> list[str]:
-        unknown = [name for name in self.quality.coverage if name not in self.all_fields]
-        return [f"quality.coverage: '{printable(name, 60)}' is not a field" for name in unknown]
+    def _coverage(self) -> Iterator[InitErrorDetails]:
+        for name in self.quality.coverage:
+            if name not in self.all_fields:
+                message = f"'{printable(name, 60)}' is not a field; fields: {', '.join(self.all_fields)}"
+                yield _wrong(("quality", "coverage", name), message, WRONG_NAME)
 
-    def _spans(self) -> list[str]:
-        problems = []
+    def _spans(self) -> Iterator[InitErrorDetails]:
         if self.deadline <= timedelta():
-            problems.append("deadline must be longer than 0s")
+            yield _wrong(("deadline",), "must be longer than 0s")
         if self.next_param and any(self.next_param.name in urlsplit(url).fragment for url in self.start):
-            problems.append("next_param: the start page has the parameter in its fragment, which is never sent")
-        return problems
+            yield _wrong(("next_param",), "the start page has the parameter in its fragment, which is never sent")

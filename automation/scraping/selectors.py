@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from automation.scraping.cleaning import check_step
 from automation.text import nearest, printable
@@ -20,6 +20,10 @@ _SIMPLE = r"(?:[a-zA-Z]\w*(?:[.#][a-zA-Z][\w-]*)*|(?:[.#][a-zA-Z][\w-]*)+)"
 #: Tags, classes and ids: known to be right without the parser, which takes longer to load than most commands to run.
 PLAIN_CSS = re.compile(rf"{_SIMPLE}(?:(?: | > |, ){_SIMPLE})*", re.ASCII)
 _DEFAULTS: dict[str, tuple[type, ...]] = {"int": (int,), "number": (int, float), "money": (int, float), "bool": (bool,)}
+_NO_ELEMENT = (
+    "selects no element: pseudo-elements (such as ::text) and at-rules do not. "
+    'A text is read without saying so, and "a@href" reads an attribute, in place of a::attr(href)'
+)
 PAGE_FACTS = ("page.url", "page.status", "page.title", "page.depth", "page.charset")
 
 
@@ -62,9 +66,11 @@ class Selector(BaseModel):
 
             try:
                 soupsieve.compile(text)
-            except (soupsieve.SelectorSyntaxError, NotImplementedError) as error:
+            except soupsieve.SelectorSyntaxError as error:
                 problem = str(error).partition("\n")[0]
                 raise ValueError(f"'{printable(text, 80)}' is not a CSS selector: {problem}") from None
+            except NotImplementedError:  # soupsieve's answer to a pseudo-element and to an at-rule
+                raise ValueError(f"'{printable(text, 80)}' {_NO_ELEMENT}") from None
         return text
 
     @field_validator("xpath")
@@ -100,7 +106,7 @@ class FieldRule(Selector):
     many: bool = Field(False, description="all matches as a list, in place of the first")
     required: bool = Field(False, description="an item without it is dropped and counted")
     default: Any = Field(None, description="the value where nothing is found")
-    clean: tuple[str, ...] = Field((), description="steps after strip and collapse, such as lower or remove:…")
+    clean: tuple[Annotated[str, AfterValidator(check_step)], ...] = Field((), description="steps after strip and collapse, such as lower or remove:…")
     format: str | None = Field(None, description="of a date, as in strptime: %d/%m/%Y")
     decimal: Literal[".", ","] | None = Field(None, description="the decimal sign, where the text leaves it open")
     currency: str | None = Field(None, description="of money, where the text names none: EUR")
@@ -120,21 +126,14 @@ class FieldRule(Selector):
     def _source_is_known(cls, text: str | None) -> str | None:
         if text is not None and text not in PAGE_FACTS:
             meant = nearest(text, PAGE_FACTS)
-            hint = f"did you mean '{meant}'? " if meant else ""
-            raise ValueError(f"there is no '{printable(text, 40)}'; {hint}Write one of: {', '.join(PAGE_FACTS)}")
+            way_out = f"did you mean '{meant}'? Write" if meant else "write"
+            raise ValueError(f"there is no '{printable(text, 40)}'; {way_out} one of: {', '.join(PAGE_FACTS)}")
         return text
 
     @field_validator("clean", mode="before")
     @classmethod
     def _one_step_or_many(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
-
-    @field_validator("clean")
-    @classmethod
-    def _steps_are_known(cls, steps: tuple[str, ...]) -> tuple[str, ...]:
-        for step in steps:
-            check_step(step)
-        return steps
 
     @model_validator(mode="after")
     def _fits_together(self) -> FieldRule:

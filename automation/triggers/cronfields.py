@@ -90,7 +90,8 @@ def parts_of(text: str, seconds: str | None) -> list[str]:
             "cron",
         )
     if len(parts) != (5 if seconds is None else 6):
-        raise TriggerInvalid(f"'{printable(text, 60)}' has {len(parts)} fields, and {_wanted(seconds)}", "cron")
+        years = "; a cron has no year: write start_at and end_at, or at" if len(parts) == 7 else ""
+        raise TriggerInvalid(f"'{printable(text, 60)}' has {len(parts)} fields, and {_wanted(seconds)}{years}", "cron")
     if seconds is None:
         return ["0", *parts]
     return parts if seconds == "first" else [parts[-1], *parts[:-1]]

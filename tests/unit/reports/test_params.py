@@ -30,8 +30,8 @@ def test_a_short_report_is_enough():
 @pytest.mark.parametrize("name", ["pdf", "xlsx", "md"])
 def test_formats_to_come_are_named(name):
     """A known format that is missing is told from a misspelt one."""
-    assert f"'{name}' is not available yet; write html or csv" in mistakes(formats=["html", name])["formats"]
-    assert "'htm' is not a format" in mistakes(formats=["htm"])["formats"]
+    assert f"'{name}' is not available yet; write html or csv" in mistakes(formats=["html", name])["formats.1"]
+    assert "'htm' is not a format" in mistakes(formats=["htm"])["formats.0"]
 
 
 def test_keys_to_come_stand_beside_other_mistakes():

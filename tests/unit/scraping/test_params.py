@@ -54,6 +54,8 @@ def test_what_is_not_there_yet_says_so(name):
         ({"start": "https://me:pw@example.com/"}, "auth"),
         ({"start": []}, "at least 1 item"),
         ({"items": "article["}, "is not a CSS selector"),
+        ({"items": "h1::text"}, "'h1::text' selects no element: pseudo-elements (such as ::text)"),
+        ({"fields": {"t": "a::attr(href)"}}, '"a@href" reads an attribute, in place of a::attr(href)'),
         ({"items": {"xpath": "//a["}}, "is not an XPath expression"),
         ({"items": {"css": "a", "xpath": "//a"}}, "css or xpath, not both"),
         ({"fields": {}}, "fields is empty"),

@@ -19,6 +19,7 @@ from automation.triggers.cronfields import fields_of
         ("", "the cron is empty"),
         ("  \t ", "the cron is empty"),
         ("* * * *", "has 4 fields, and a cron has 5"),
+        ("0 0 12 * * ? 2027", "has 7 fields, and a cron has 5.*no year: write start_at and end_at, or at"),
         ("* * * * * *", 'has 6 fields, and a cron has 5.*seconds = "first" or seconds = "last"'),
         ("*/0 * * * *", "minute '\\*/0': the step '0' must be a whole number of at least 1"),
         ("*/90 * * * *", "minute.*the step 90 is longer than the field"),
