@@ -125,17 +125,25 @@ def _latest_and_next(
     following = [
         FireFacts(fire.nominal_time, schedule.id, schedule)
         for schedule in _schedules(facts, wanted)
-        for fire in _soonest(facts, schedule, begins.get((facts.name, schedule.id)))
+        for fire in _soonest(facts, schedule, begins.get((facts.name, schedule.id)), latest)
     ]
     if following:
         yield min(following, key=lambda fire: fire.planned_time)
 
 
-def _soonest(facts: JobFacts, schedule: Schedule, ended: datetime | None) -> Iterator[FireFacts]:
-    """The first fire of a schedule that is planned for after now."""
+def _soonest(
+    facts: JobFacts, schedule: Schedule, ended: datetime | None, latest: RunRow | None = None
+) -> Iterator[FireFacts]:
+    """The first fire of a schedule that is planned for after now.
+
+    Parameters
+    ----------
+    latest: the run that is told beside it; the fire it stands for may have been decided since this command began.
+    """
     assert facts.job is not None, "only a declared job has schedules"
+    told = (latest.schedule, latest.nominal_time) if latest else None
     for fire in coming(facts.job, schedule, facts.now + _TICK, ended=ended):
-        if "merged" not in fire.marks:
+        if "merged" not in fire.marks and (schedule.id, fire.nominal_time) != told:
             yield FireFacts(fire.nominal_time, schedule.id, schedule)
             return
 

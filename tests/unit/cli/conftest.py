@@ -36,6 +36,15 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
     return call
 
 
+@pytest.fixture
+def project(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in a project with the `JOBS` of the tests' own file, and without a ledger."""
+    (tmp_path / "schedules").mkdir()
+    (tmp_path / "schedules" / "a.toml").write_text(request.module.JOBS)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a ledger without a row; made once, since that takes longer than most tests."""

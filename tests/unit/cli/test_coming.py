@@ -65,15 +65,6 @@ params.command = "true"
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand in a project with the jobs above, and without a ledger."""
-    (tmp_path / "schedules").mkdir()
-    (tmp_path / "schedules" / "a.toml").write_text(JOBS)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def services(project: Path, give_ledger: Callable[[Path], None]) -> Services:
     """The project's services with a ledger, at noon of a day that has passed."""
     give_ledger(project)

@@ -29,13 +29,10 @@ SPEC = {"params": {"command": "true"}, "tags": ["shop"], "retry": {"max_attempts
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, give_ledger: Callable[[Path], None]) -> Path:
-    """Stand in a project with a ledger."""
-    (tmp_path / "schedules").mkdir()
-    (tmp_path / "schedules" / "a.toml").write_text(JOBS)
-    monkeypatch.chdir(tmp_path)
-    give_ledger(tmp_path)
-    return tmp_path
+def project(project: Path, give_ledger: Callable[[Path], None]) -> Path:
+    """The same with a ledger."""
+    give_ledger(project)
+    return project
 
 
 @pytest.fixture

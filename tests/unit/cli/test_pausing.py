@@ -34,15 +34,6 @@ cron = "0 2 * * *"
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand in a project that has no ledger yet."""
-    (tmp_path / "schedules").mkdir()
-    (tmp_path / "schedules" / "a.toml").write_text(JOBS)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def ledger(give_ledger: Callable[[Path], None], project: Path) -> Path:
     """The same with a ledger."""
     give_ledger(project)

@@ -44,15 +44,6 @@ params.command = "true"
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand in a project with the jobs above, and without a ledger."""
-    (tmp_path / "schedules").mkdir()
-    (tmp_path / "schedules" / "a.toml").write_text(JOBS)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def services(project: Path, give_ledger: Callable[[Path], None]) -> Iterator[Services]:
     """The project's services with a ledger in which its jobs are active since the day before, at seven."""
     give_ledger(project)
@@ -169,6 +160,16 @@ def test_without_a_moment_it_is_the_last_fire_and_the_next(run: Run, record: Cal
 
     assert [step["nominal_time"][:10] for step in answers] == ["2026-03-11", answers[1]["nominal_time"][:10]]
     assert {"files", "configuration", "scheduler", "workers"} <= {step["fact"] for step in found}
+
+
+def test_a_fire_that_is_decided_while_it_is_asked_for_is_told_once(
+    services: Services, record: Callable[..., NewRun]
+) -> None:
+    """It was still to come when the command looked at the clock, and has its run when the command reads the ledger."""
+    record("books")
+    _, fires = gather(services.ledger, services.project, "books", SEVEN - MINUTE, None, None)
+
+    assert [(fire.nominal_time, fire.run is not None) for fire in fires] == [(SEVEN, True), (SEVEN + DAY, False)]
 
 
 def test_a_moment_between_two_fires_is_told_as_such(run: Run, record: Callable[..., NewRun]) -> None:
