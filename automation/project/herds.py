@@ -25,6 +25,7 @@ DAY = timedelta(days=1)
 _OF_ONE, _OF_ALL, _OF_THE_REST = 100, 10_000, 2
 _HOUR_MINUTES = 60
 _JITTER = timedelta(minutes=10)
+#: What fires more often than this is in almost every minute, wherever it is moved.
 _SPREADABLE = timedelta(minutes=2)
 _TICK = timedelta(microseconds=1)
 
@@ -58,13 +59,13 @@ class Proposal:
 def crowds(jobs: Iterable[Job], now: datetime) -> Crowds:
     """The jobs that are planned for each minute of the 24 hours after `now`.
 
-    Of a rule that fires very often, and of the last of very many rules, only the first fires are looked at.
+    Absent is what fires in almost every minute: nothing can spread it. Of a rule that fires very often, and of the last of very many rules, only the first fires are looked at.
     """
     rules = _Rules(now.astimezone(UTC))
     found: defaultdict[datetime, dict[str, Schedule]] = defaultdict(dict)
     for job in jobs:
         for schedule in job.schedules:
-            for minute in rules.minutes(job, schedule):
+            for minute in () if _is_steady(schedule) else rules.minutes(job, schedule):
                 found[minute].setdefault(job.name, schedule)
     return found
 
@@ -102,18 +103,22 @@ def hosts_of(params: Any) -> dict[str, None]:
 
 
 def proposals(herd: Herd) -> Iterator[Proposal]:
-    """A line for each job of the herd but the first, so that they start one after the other.
-
-    What fires in almost every minute is in each of them, wherever it is moved.
-    """
+    """A line for each job of the herd but the first, so that they start one after the other."""
     size = len(herd.members)
     for number, (job, schedule) in enumerate(herd.members.items()):
-        line = _line(schedule, number, size) if number else None
-        if line is not None:
-            yield Proposal(job, schedule.id, line)
+        if number:
+            yield Proposal(job, schedule.id, _line(schedule, number, size))
 
 
-def _line(schedule: Schedule, number: int, size: int) -> str | None:
+def _is_steady(schedule: Schedule) -> bool:
+    """Whether it fires in almost every minute of its hours."""
+    spec = schedule.spec
+    if "every" in spec:
+        return parse_duration(spec["every"]) < _SPREADABLE
+    return "cron" in spec and parts_of(spec["cron"], spec.get("seconds"))[1] in ("*", "*/1")
+
+
+def _line(schedule: Schedule, number: int, size: int) -> str:
     spec = schedule.spec
     if "cron" in spec and "seconds" not in spec:
         minute, *rest = parts_of(spec["cron"], None)[1:]
@@ -126,10 +131,7 @@ def _line(schedule: Schedule, number: int, size: int) -> str | None:
             return f'cron = "{" ".join([f"{first}-59/{every}", *rest])}"'
     room = _JITTER
     if "every" in spec:
-        period = parse_duration(spec["every"])
-        room = min(room, period / 2)
-        if period < _SPREADABLE:
-            return None
+        room = min(room, parse_duration(spec["every"]) / 2)
     return f'jitter = "{format_duration(room).replace(" ", "")}"'
 
 

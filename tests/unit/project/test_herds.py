@@ -63,11 +63,17 @@ def test_the_second_of_two_is_given_a_line(shops: Callable[..., Project], rule: 
     assert [(one.job, one.schedule, one.line) for one in proposals(herd)] == [("j1", "main", line)]
 
 
-def test_what_fires_each_minute_is_given_no_line(shops: Callable[..., Project]) -> None:
-    """It is in every minute, wherever it is moved."""
-    (herd,) = fullest(crowds(shops('every = "30s"', 'every = "1m"').jobs.values(), NOW), 1)
+@pytest.mark.parametrize(
+    "rule",
+    ['every = "10s"', 'every = "1m"', 'cron = "* * * * *"', 'cron = "*/10 */1 8 * * *"\nseconds = "first"'],
+)
+def test_what_fires_each_minute_is_in_no_herd(shops: Callable[..., Project], rule: str) -> None:
+    """It is in every minute, wherever it is moved, so that there is nothing to be said of it."""
+    jobs = shops(rule, rule, 'cron = "0 7 * * *"', 'cron = "0 7 * * *"').jobs
+    found = crowds(jobs.values(), NOW)
 
-    assert list(proposals(herd)) == []
+    assert [list(herd.members) for herd in fullest(found, 5)] == [["j2", "j3"]]
+    assert [list(herd.members) for herd in fullest_by_host(jobs, found, 5)] == [["j2", "j3"]]
 
 
 def test_more_jobs_than_minutes_are_given_a_hashed_one(shops: Callable[..., Project]) -> None:
