@@ -84,8 +84,10 @@ def _examine(root: Path) -> Iterator[Check]:
 
 def _declared(services: Services) -> Iterator[Check]:
     from automation.health.declared import check_plugins, check_project, check_settings
+    from automation.project.lint import lint
 
-    settings, registry, project = services.settings, services.registry, services.project
+    settings, registry = services.settings, services.registry
+    project = lint(services.project, services.clock.now())
     yield check_settings(settings.lease, settings.grace)
     yield check_plugins(len(registry.plugins), list(dict.fromkeys(registry.broken.values())))
     yield check_project(len(project.jobs), project.problems)

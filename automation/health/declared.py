@@ -17,16 +17,20 @@ _SHOWN = 3
 
 
 def check_project(jobs: int, problems: Sequence[Problem]) -> Check:
-    """Whether every file can be used as written."""
+    """Whether every file can be used as written.
+
+    Parameters
+    ----------
+    problems: all that `automation check` tells, what the time to come shows included.
+    """
     errors = [problem for problem in problems if problem.severity == "error"]
-    if errors:
-        return fail(
-            "configuration", f"{count(len(errors), 'problem')}: {_first(map(str, errors))}. Run: automation check"
-        )
-    if problems:
-        return warn(
-            "configuration", f"{count(len(problems), 'warning')}: {_first(map(str, problems))}. Run: automation check"
-        )
+    warnings = len(problems) - len(errors)
+    numbers = [count(len(errors), "error")] if errors else []
+    numbers += [count(warnings, "warning")] if warnings else []
+    if numbers:
+        verdict = fail if errors else warn
+        told = _first(map(str, errors or problems))
+        return verdict("configuration", f"{', '.join(numbers)}: {told}. Run: automation check")
     if not jobs:
         return warn("configuration", "The project has no job; write one into schedules/, or run: automation init DIR")
     return ok("configuration", f"{count(jobs, 'job')}, no problem")
