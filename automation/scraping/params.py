@@ -199,7 +199,10 @@ class ScrapeParams(_Strict):
         if self.table is not None and not _TABLE.fullmatch(self.table):
             yield _wrong(("table",), f"'{printable(self.table, 60)}': write letters, digits and _, at most 48")
         made: set[str] = set()
-        for place, fields in ((("fields",), self.fields), (("detail", "fields"), self.detail.fields if self.detail else {})):
+        for place, fields in (
+            (("fields",), self.fields),
+            (("detail", "fields"), self.detail.fields if self.detail else {}),
+        ):
             for name, rule in fields.items():
                 column = name.lower()
                 columns = {column, *([f"{column}_currency"] if rule.type == "money" and not rule.many else [])}

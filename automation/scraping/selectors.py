@@ -106,7 +106,9 @@ class FieldRule(Selector):
     many: bool = Field(False, description="all matches as a list, in place of the first")
     required: bool = Field(False, description="an item without it is dropped and counted")
     default: Any = Field(None, description="the value where nothing is found")
-    clean: tuple[Annotated[str, AfterValidator(check_step)], ...] = Field((), description="steps after strip and collapse, such as lower or remove:…")
+    clean: tuple[Annotated[str, AfterValidator(check_step)], ...] = Field(
+        (), description="steps after strip and collapse, such as lower or remove:…"
+    )
     format: str | None = Field(None, description="of a date, as in strptime: %d/%m/%Y")
     decimal: Literal[".", ","] | None = Field(None, description="the decimal sign, where the text leaves it open")
     currency: str | None = Field(None, description="of money, where the text names none: EUR")

@@ -186,9 +186,16 @@ def test_runs_of_a_batch_are_listed(run: Run, services: Services, queue: Callabl
     record(services, Request("books", {}))
 
     assert [one["batch"] for one in listed(run, "runs", "--batch", batch)] == [batch] * 4
-    code, out, said = run("runs", "--batch", "none")
-    assert (code, out) == (2, "")
-    assert "There is no batch 'none'" in said
+
+
+@pytest.mark.parametrize("command", ["runs", "cancel"])
+def test_batch_that_nobody_made_is_wrong_input(run: Run, services: Services, command: str) -> None:
+    """The same answer, whether its runs are listed or cancelled."""
+    assert run(command, "--batch", "nope") == (
+        2,
+        "",
+        "There is no batch 'nope'. `automation runs --json` shows those of the latest runs\n",
+    )
 
 
 def test_batch_is_cancelled_as_one(run: Run, services: Services, queue: Callable[[], int]) -> None:

@@ -15,7 +15,10 @@ PAGE = 'start = "https://shop.example/"\n'
 def told(root: Path, plugin: str, params: str) -> list[str]:
     (root / "schedules").mkdir()
     (root / "schedules" / "a.toml").write_text(f'[jobs.x]\nplugin = "{plugin}"\n[jobs.x.params]\n{params}\n')
-    return [str(problem).removeprefix("schedules/a.toml:") for problem in load_project(root, load_registry(root), {}).problems]
+    return [
+        str(problem).removeprefix("schedules/a.toml:")
+        for problem in load_project(root, load_registry(root), {}).problems
+    ]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +55,8 @@ def told(root: Path, plugin: str, params: str) -> list[str]:
         ),
         (
             "scrape",
-            PAGE + 'table = "a b"\ndeadline = "0s"\n[jobs.x.params.fields]\na-b = "h1"\nfirst_seen = "h1"\nc = "h1"\nC = "h2"',
+            PAGE
+            + 'table = "a b"\ndeadline = "0s"\n[jobs.x.params.fields]\na-b = "h1"\nfirst_seen = "h1"\nc = "h1"\nC = "h2"',
             (
                 "5:9: jobs.x.params.table: 'a b': write letters, digits and _, at most 48",
                 "8:1: jobs.x.params.fields.a-b: field 'a-b': write letters",
