@@ -25,7 +25,7 @@ from automation.dispatch.windows import window_starts
 from automation.ledger.occurrences import Decided
 from automation.ledger.rows import NewRun, occurrence_id
 from automation.ledger.states import Kind, State
-from automation.ledger.unique import REPLACE_WAITING, Holder
+from automation.ledger.unique_key import REPLACE_WAITING, Holder
 from automation.project.model import Job, Schedule
 from automation.project.order import run_of
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from automation.ledger.rows import OpenRun, PauseRow
-from automation.ledger.unique import Holder
+from automation.ledger.unique_key import Holder
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ import sqlalchemy as sa
 
 from automation.clock import Clock
 from automation.database import insert_or_ignore, reading
-from automation.ledger import places, uniqueness
+from automation.ledger import places, unique_holders
 from automation.ledger.occurrences import run_values
 from automation.ledger.rows import NewRun
 from automation.ledger.states import CLAIMABLE
 from automation.ledger.tables import runs
-from automation.ledger.unique import REPLACE_WAITING, Holder
+from automation.ledger.unique_key import REPLACE_WAITING, Holder
 
 # The index has only these rows; SQLite takes it where the words are the same, so they are not bound.
 _WAITING = runs.c.state.in_(sa.bindparam("waiting", list(CLAIMABLE), expanding=True, literal_execute=True))
@@ -49,12 +49,12 @@ class Admission:
     def holder(self, job: str, key: str) -> Holder | None:
         """The run of this job that holds this unique key now."""
         with reading(self._engine) as connection:
-            return uniqueness.find(connection, job, key, self._clock.now())
+            return unique_holders.find(connection, job, key, self._clock.now())
 
     def holders(self, keys: Iterable[tuple[str, str]]) -> dict[str, Holder]:
         """Of jobs and their unique keys, one of each job: who holds them now, by the job's name."""
         with reading(self._engine) as connection:
-            return uniqueness.find_all(connection, keys, self._clock.now())
+            return unique_holders.find_all(connection, keys, self._clock.now())
 
     def admit(self, run: NewRun) -> Admitted:
         """Record a run, unless another one holds its unique key; of any number that are asked for at once one is first."""
@@ -62,8 +62,8 @@ class Admission:
         with self._engine.begin() as connection:
             holder = None
             if unique is not None:
-                uniqueness.lock(connection, [(run.job, unique.key)])
-                holder = uniqueness.find(connection, run.job, unique.key, now)
+                unique_holders.lock(connection, [(run.job, unique.key)])
+                holder = unique_holders.find(connection, run.job, unique.key, now)
                 if holder is not None and unique.on_conflict != REPLACE_WAITING:
                     return Admitted(added=False, holder=holder)
             places.reserve(connection, places.keys_of([run]))
@@ -71,8 +71,8 @@ class Admission:
             if not connection.execute(insert_or_ignore(runs, connection.dialect.name), values).rowcount:
                 return Admitted(added=False)
             if unique is not None:
-                uniqueness.hold(connection, run.job, run.id, unique)
-            gone = uniqueness.make_way(connection, {holder.run_id: run.id}, now) if holder is not None else []
+                unique_holders.hold(connection, run.job, run.id, unique)
+            gone = unique_holders.make_way(connection, {holder.run_id: run.id}, now) if holder is not None else []
         return Admitted(added=True, holder=holder, replaced=bool(gone))
 
     def waiting(self, queue: str) -> int:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from automation.database import execute_many, insert_many, reading
 from automation.errors import AutomationError
-from automation.ledger import places, stopping, uniqueness
+from automation.ledger import places, stopping, unique_holders
 from automation.ledger.activation import sync_jobs, sync_schedules
 from automation.ledger.rows import NewRun
 from automation.ledger.standing import Key, Standing
@@ -141,7 +141,7 @@ class Occurrences(Standing):
                 if (one.cancel or one.supersede) and any(run.id in added for run in one.runs):
                     stopping.cancel(connection, one.cancel, now, _REPLACED)
                     stopping.supersede(connection, one.supersede, now)
-            uniqueness.make_way(connection, replaced, now)
+            unique_holders.make_way(connection, replaced, now)
             moves = [{"of_job": one.job, "of_schedule": one.schedule, "to": one.cursor} for one in decided]
             execute_many(connection, _MOVE, moves)
         return [run.id for run in new if run.id in added]
@@ -159,7 +159,7 @@ def _active(connection: sa.Connection, *, lock: bool = False) -> tuple[int, str]
 
 def _insert(
     connection: sa.Connection, new: Sequence[NewRun], now: datetime, revision: int
-) -> tuple[set[str], uniqueness.Replaced]:
+) -> tuple[set[str], unique_holders.Replaced]:
     """Insert what is not there yet; the ids are the same for the same occurrence, so both inserts agree.
 
     Returns the ids of what is new and was not skipped for its unique key, and the waiting runs that are to make way.
@@ -168,7 +168,7 @@ def _insert(
     fresh = [run for run in new if run.id not in known]
     if not fresh:
         return set(), {}
-    settled, replaced = uniqueness.settle(connection, fresh, now)
+    settled, replaced = unique_holders.settle(connection, fresh, now)
     decisions = [
         {
             "job": run.job,

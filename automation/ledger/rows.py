@@ -17,7 +17,7 @@ from typing import Any, Self
 from sqlalchemy import RowMapping
 
 from automation.ledger.states import Kind, MailState, Outcome, State
-from automation.ledger.unique import Unique
+from automation.ledger.unique_key import Unique
 from automation.text import instant
 
 

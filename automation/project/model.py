@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from automation.errors import Problem, UnknownName
-from automation.ledger.unique import RETURN_EXISTING
+from automation.ledger.unique_key import RETURN_EXISTING
 from automation.retry import RetryPolicy
 from automation.text import nearest
 from automation.triggers.base import Trigger

@@ -16,7 +16,7 @@ from typing import Any
 
 from automation.ledger.rows import NewRun, new_id
 from automation.ledger.states import Kind, State
-from automation.ledger.unique import REPLACE_WAITING, Unique
+from automation.ledger.unique_key import REPLACE_WAITING, Unique
 from automation.project.model import Job
 from automation.retry import RetryPolicy
 from automation.text import printable

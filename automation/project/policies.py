@@ -11,7 +11,7 @@ import unicodedata
 from datetime import timedelta
 
 from automation.errors import FailureClass
-from automation.ledger.unique import CONFLICTS, REPLACE_WAITING
+from automation.ledger.unique_key import CONFLICTS, REPLACE_WAITING
 from automation.project.keys import OVERLAP, RETRY, UNIQUE
 from automation.project.model import Overlap, Uniqueness
 from automation.project.timing import read_deadline

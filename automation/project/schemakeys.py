@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from automation.ledger.unique import CONFLICTS
+from automation.ledger.unique_key import CONFLICTS
 from automation.project.model import Overlap, Timing, Uniqueness
 from automation.project.policies import (
     KILL_AFTER,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from automation.errors import Refused
 from automation.ledger.rows import NewRun
-from automation.ledger.unique import REJECT, REPLACE_WAITING, Holder
+from automation.ledger.unique_key import REJECT, REPLACE_WAITING, Holder
 from automation.services import Services
 from automation.text import count
 

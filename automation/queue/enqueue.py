@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from automation.errors import BrokerUnavailable, InvalidInput, Refused
 from automation.ledger.rows import NewRun, OpenRun, RunRow, Waiting
 from automation.ledger.states import OPEN, Kind
-from automation.ledger.unique import REPLACE_WAITING
+from automation.ledger.unique_key import REPLACE_WAITING
 from automation.project.files import find_root
 from automation.project.model import Job
 from automation.project.order import overlap_key_of, previous_fire, run_of

@@ -16,7 +16,7 @@ from automation.ledger.occurrences import Decided
 from automation.ledger.rows import OpenRun, PauseRow, Waiting
 from automation.ledger.standing import Key
 from automation.ledger.states import State
-from automation.ledger.unique import Holder
+from automation.ledger.unique_key import Holder
 from automation.project.model import Job, Schedule
 from automation.project.order import overlap_key_of, unique_key_of
 

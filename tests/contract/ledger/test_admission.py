@@ -12,7 +12,7 @@ import pytest
 from automation.ledger.occurrences import Decided
 from automation.ledger.runs import Verdict
 from automation.ledger.states import Kind, Outcome, State
-from automation.ledger.unique import CONFLICTS, Unique
+from automation.ledger.unique_key import CONFLICTS, Unique
 
 SUCCESS = Verdict(Outcome.SUCCEEDED, State.SUCCEEDED)
 ONE = Unique("shop")

@@ -10,7 +10,7 @@ import pytest
 from automation.dispatch.decide import decide
 from automation.dispatch.situation import Situation
 from automation.ledger.states import State
-from automation.ledger.unique import Holder
+from automation.ledger.unique_key import Holder
 from automation.project.model import Overlap, Timing, Uniqueness
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automation.ledger.states import Kind
-from automation.ledger.unique import CONFLICTS, Unique
+from automation.ledger.unique_key import CONFLICTS, Unique
 from automation.project.definition import definition
 from automation.project.effective import effective
 from automation.project.model import Job, Queue, Uniqueness

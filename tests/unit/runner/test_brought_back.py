@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
-
-import pytest
-
-from automation.clock import FrozenClock
 from automation.ledger.rows import RunRow
 from automation.ledger.runs import Claimant
 from automation.queue.enqueue import Request, record
 from automation.runner.attempt import attempt
-from automation.services import Services, build_services
+from automation.services import Services
 
 PLUGIN = """
 from automation import Context, JobFailed, Snooze, plugin
@@ -39,18 +32,8 @@ retry.max_attempts = 1
 plugin = "sleeps"
 retry.max_snoozes = 1
 """
-
-
-@pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    """A project whose jobs do something that must not be done twice, or never come to it."""
-    for folder, name, text in (("jobs", "own.py", PLUGIN), ("schedules", "a.toml", JOBS)):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / name).write_text(text)
-    made = build_services(tmp_path, clock=FrozenClock(datetime(2026, 3, 1, 12, tzinfo=UTC)), environ={})
-    made.upgraded_ledger()
-    yield made
-    made.close()
+#: A project whose jobs do something that must not be done twice, or never come to it.
+FILES = {"jobs/own.py": PLUGIN, "schedules/a.toml": JOBS}
 
 
 def attempted(services: Services, run: RunRow, times: int = 1) -> RunRow:

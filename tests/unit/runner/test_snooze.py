@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
-import pytest
-
-from automation.clock import FrozenClock
 from automation.ledger.rows import AttemptRow
 from automation.ledger.runs import Claimant
 from automation.ledger.states import State
 from automation.queue.enqueue import Request, record
 from automation.runner.attempt import attempt
-from automation.services import Services, build_services
+from automation.services import Services
 
 PLUGIN = """
 from automation import Context, Snooze, plugin
@@ -24,18 +19,8 @@ def waits(ctx: Context) -> None:
     raise Snooze(60, "no file yet")
 """
 JOB = '[jobs.waits]\nplugin = "waits"\nretry.max_snoozes = 2\n'
-
-
-@pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    """A project with a job that never finds its file."""
-    for folder, name, text in (("jobs", "waits.py", PLUGIN), ("schedules", "a.toml", JOB)):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / name).write_text(text)
-    made = build_services(tmp_path, clock=FrozenClock(datetime(2026, 3, 1, 12, tzinfo=UTC)), environ={})
-    made.upgraded_ledger()
-    yield made
-    made.close()
+#: A project with a job that never finds its file.
+FILES = {"jobs/waits.py": PLUGIN, "schedules/a.toml": JOB}
 
 
 def attempts(services: Services, leaving: list[bool]) -> tuple[State, list[AttemptRow]]:

@@ -1,7 +1,7 @@
-"""The unique key of a run: what no second one is to be asked for with.
+"""The shape of a unique key: what no second run is to be asked for with, and who holds it.
 
-Owns: the shape of it, and of the run that was first.
-Never: knows a row.
+Owns: those two values.
+Never: knows a row; `unique_holders` keeps them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Unique keys: which run holds one, and what becomes of the next that comes with it.
+"""The rows of unique keys: which run holds one, and what becomes of the next that comes with it.
 
 Owns: the lock of a key, and its holder.
 Never: opens a transaction; it works within the caller's.
@@ -20,7 +20,7 @@ from automation.database import insert_or_ignore, insert_or_lock
 from automation.ledger.rows import NewRun
 from automation.ledger.states import State
 from automation.ledger.tables import runs, uniques
-from automation.ledger.unique import REPLACE_WAITING, Holder, Unique
+from automation.ledger.unique_key import REPLACE_WAITING, Holder, Unique
 
 _JOB, _KEY = (sa.bindparam(f"of_{name}", type_=uniques.c[name].type) for name in ("job", "unique_key"))
 _MINE = (uniques.c.job == _JOB) & (uniques.c.unique_key == _KEY)
