@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -75,7 +74,7 @@ def test_a_new_project_runs_its_job_here(project):
     assert "<h1>Hello, world!</h1>" in page.read_text()
 
 
-def test_a_new_project_is_run_by_up(project):
+def test_a_new_project_is_run_by_up(project, eventually):
     """Its job fires under `automation up`, the dashboard knows, and Ctrl-C ends everything in order."""
     log = project.parent / "terminal.txt"
     with log.open("w") as out:
@@ -87,12 +86,9 @@ def test_a_new_project_is_run_by_up(project):
             env={**os.environ, "PORT": "0"},
         )
     try:
-        deadline = time.monotonic() + 60
         pages = project / ".automation" / "artifacts" / "hello"
-        while not list(pages.rglob("hello.html")):
-            assert up.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
+        eventually(lambda: list(pages.rglob("hello.html")) or up.poll() is not None, told=log.read_text)
+        assert up.poll() is None, log.read_text()
         up.send_signal(signal.SIGINT)
         assert up.wait(60) == 0
     finally:

@@ -135,14 +135,17 @@ def eventually() -> Callable[[Callable[[], object]], None]:
 
 
 @pytest.fixture
-def gone(eventually: Callable[[Callable[[], object]], None]) -> Callable[[list[int]], None]:
-    """`gone(pids)`: none of these processes is left, zombies not counted."""
+def left() -> Callable[[list[int]], list[int]]:
+    """`left(pids)`: those of these processes that do not go, zombies not counted; as soon as none is left, none."""
 
-    def check(pids: list[int]) -> None:
+    def wait(pids: list[int]) -> list[int]:
         assert pids
-        eventually(lambda: not [pid for pid in pids if _alive(pid)])
+        deadline = time.monotonic() + PATIENCE
+        while (living := [pid for pid in pids if _alive(pid)]) and time.monotonic() < deadline:
+            threading.Event().wait(0.02)
+        return living
 
-    return check
+    return wait
 
 
 def _alive(pid: int) -> bool:

@@ -66,8 +66,8 @@ def test_honcho_runs_the_same_file(supervise, launch, runner):
         running.stop()
         running = launch([sys.executable, "-m", "honcho", "start", "web", "worker"], PORT="5001")
 
-    running.until("--port|5001|two words|nobody here|$PORT")
-    running.until("worker is here as")
+    assert running.until("--port|5001|two words|nobody here|$PORT")
+    assert running.until("worker is here as")
     if runner == "ours":
         running.stop()
     else:

@@ -66,7 +66,7 @@ def test_an_ended_process_starts_again_later_each_time(supervise):
     assert sentences[:3] == [f"web.1 ended with exit code 1; it starts again in {ms}ms" for ms in (50, 100, 200)]
 
 
-def test_a_killed_process_starts_again_and_leaves_nothing_of_its_own(supervise, gone):
+def test_a_killed_process_starts_again_and_leaves_nothing_of_its_own(supervise, left):
     """What a killed process had started goes before the process comes back."""
     running = supervise("worker: python stubborn.py")
     worker, near, _far = running.pids("stubborn is here as")
@@ -75,7 +75,7 @@ def test_a_killed_process_starts_again_and_leaves_nothing_of_its_own(supervise, 
 
     running.until("worker.1 was killed by SIGKILL")
     running.until("stubborn is here as", times=2)
-    gone([near])
+    assert left([near]) == []
 
 
 def test_wrong_input_at_the_start_ends_everything(supervise):
@@ -110,17 +110,17 @@ def test_a_signal_stops_all_in_reverse_order(supervise, number):
     ]
 
 
-def test_who_does_not_go_in_time_is_killed_with_all_that_it_started(supervise, gone):
+def test_who_does_not_go_in_time_is_killed_with_all_that_it_started(supervise, left):
     """After the grace nothing is left, not even a grandchild in a session of its own."""
     running = supervise("worker: python stubborn.py", grace=0.5)
     pids = running.pids("stubborn is here as")
 
     assert running.stop() == 0
     assert any("worker.1 did not stop in time and is killed" in line for line in running.lines)
-    gone(pids)
+    assert left(pids) == []
 
 
-def test_a_second_signal_does_not_wait(supervise, gone):
+def test_a_second_signal_does_not_wait(supervise, left):
     """With an hour of grace, a second Ctrl-C still ends everything at once."""
     running = supervise("worker: python stubborn.py", grace=3600)
     pids = running.pids("stubborn is here as")
@@ -130,20 +130,20 @@ def test_a_second_signal_does_not_wait(supervise, gone):
     running.signal(signal.SIGINT)
 
     assert running.end() == 0
-    gone(pids)
+    assert left(pids) == []
 
 
-def test_a_signal_during_the_release_stops_it(supervise, gone):
+def test_a_signal_during_the_release_stops_it(supervise, left):
     """Ctrl-C does not wait for a long upgrade, nor start what comes after it."""
     running = supervise("release: python stay.py upgrade\nweb: python stay.py web")
     pids = running.pids("upgrade is here as")
 
     assert running.stop() == 0
-    gone(pids)
+    assert left(pids) == []
     assert not any("web is here" in line for line in running.lines)
 
 
-def test_a_killed_supervisor_leaves_nothing(supervise, gone):
+def test_a_killed_supervisor_leaves_nothing(supervise, left):
     """kill -9 of the supervisor ends its children, theirs, and those in sessions of their own."""
     running = supervise("web: python stay.py web\nworker: python stubborn.py")
     pids = running.pids("stubborn is here as") + running.pids("web is here as")
@@ -151,10 +151,10 @@ def test_a_killed_supervisor_leaves_nothing(supervise, gone):
 
     running.signal(signal.SIGKILL)
 
-    gone(pids)
+    assert left(pids) == []
 
 
-def test_a_reader_that_leaves_stops_everything(supervise, gone):
+def test_a_reader_that_leaves_stops_everything(supervise, left):
     """`automation up | head -1` does not go on unseen."""
     running = supervise("web: python stay.py web\nworker: python end.py 1")
     pids = running.pids("web is here as")
@@ -162,4 +162,4 @@ def test_a_reader_that_leaves_stops_everything(supervise, gone):
     running.process.stdout.close()
 
     running.process.wait(60)
-    gone(pids)
+    assert left(pids) == []

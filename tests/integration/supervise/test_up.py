@@ -50,7 +50,7 @@ def broker_of(running) -> psutil.Process:
     return next(child for child in children if "automation-broker" in " ".join(child.cmdline()[:1]))
 
 
-def test_it_says_where_things_are_and_leaves_nothing_behind(up, client, project, gone):
+def test_it_says_where_things_are_and_leaves_nothing_behind(up, client, project, left):
     """First lines for a person; after the stop no process, socket or lock, but the broker's data."""
     running = up("web: python stay.py web\n" + client, PORT="18765")
     running.until("count 1")
@@ -65,7 +65,7 @@ def test_it_says_where_things_are_and_leaves_nothing_behind(up, client, project,
         "  broker     embedded, in the data folder",
         "  stop       Ctrl-C",
     ]
-    gone(pids)
+    assert left(pids) == []
     assert sorted(path.name for path in (project / ".automation").iterdir()) == ["broker", "broker.log"]
 
 
@@ -96,10 +96,10 @@ def test_a_killed_broker_comes_back_with_its_data(up, client):
     running.until("broker.1 was killed by SIGKILL; it starts again")
     worker.kill()
 
-    running.until("count 2")
+    assert running.until("count 2")
 
 
-def test_after_a_killed_supervisor_the_next_one_starts_at_once(up, client, gone):
+def test_after_a_killed_supervisor_the_next_one_starts_at_once(up, client, left):
     """kill -9 of `up` leaves no server, no lock that holds and no socket in the way; the data is kept."""
     first = up(client)
     first.until("count 1")
@@ -108,7 +108,7 @@ def test_after_a_killed_supervisor_the_next_one_starts_at_once(up, client, gone)
     first.signal(signal.SIGKILL)
 
     up(client).until("count 2")
-    gone(pids)
+    assert left(pids) == []
 
 
 def test_a_second_one_on_the_same_data_is_refused(up, client):
@@ -183,10 +183,10 @@ def test_children_find_the_dotenv_and_what_up_decides(up, project):
         "1m",
     )
 
-    running.until("web.1    | hello|0|json|52250ms|none")
+    assert running.until("web.1    | hello|0|json|52250ms|none")
 
 
-def test_a_celery_worker_runs_on_it_and_goes_with_it(up, project, eventually, gone):
+def test_a_celery_worker_runs_on_it_and_goes_with_it(up, project, eventually, left):
     """A real worker takes a task from the embedded broker; kill -9 of `up` ends it with its pool."""
     (project / "tasks.py").write_text(textwrap.dedent(TASKS))
     (project / "send.py").write_text("import signal, tasks\ntasks.touch.delay('done')\nsignal.pause()\n")
@@ -199,7 +199,7 @@ def test_a_celery_worker_runs_on_it_and_goes_with_it(up, project, eventually, go
     running.signal(signal.SIGKILL)
 
     assert len(pids) >= 6
-    gone(pids)
+    assert left(pids) == []
 
 
 def test_changed_plugins_let_workers_begin_anew(up, project):
@@ -232,7 +232,7 @@ def test_without_a_terminal_a_hang_up_asks_for_a_look(up):
     assert running.stop() == 0
 
 
-def test_a_process_that_will_not_go_is_killed_and_begins_anew(up, project, gone):
+def test_a_process_that_will_not_go_is_killed_and_begins_anew(up, project, left):
     """After the grace that a stop has, with what it had started."""
     running = up("worker: python stubborn.py\n", "--grace", "1s")
     _worker, near, _far = running.pids("stubborn is here as")
@@ -242,4 +242,4 @@ def test_a_process_that_will_not_go_is_killed_and_begins_anew(up, project, gone)
     running.until("| .env changed; worker.1 begins anew")
     running.until("worker.1 did not stop in time and is killed")
     running.until("stubborn is here as", times=2)
-    gone([near])
+    assert left([near]) == []
