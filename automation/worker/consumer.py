@@ -46,11 +46,36 @@ class PatientConsumer(Consumer):
         self.first_connection_attempt = False
         return conn
 
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        """What is no task is thrown away."""
+        super().on_unknown_message(body, _Loud(message))
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """A task that is none of ours is thrown away."""
+        super().on_unknown_task(body, _Loud(message), exc)
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """What cannot be read, or may not be, is thrown away."""
+        super().on_invalid_task(body, _Loud(message), exc)
+
     def _meanwhile(self) -> None:
         keeper = getattr(self.app, "keeper", None)
         if keeper is not None:
             keeper.beat_alone(children=not self.first_connection_attempt)
         maybe_shutdown()
+
+
+class _Loud:
+    """A message whose failing rejection ends the connection, for the reason that `PromptRequest` gives."""
+
+    def __init__(self, message: Any) -> None:
+        self._message = message
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._message, name)
+
+    def reject_log_error(self, _logger: Any, _errors: Any, requeue: bool = False) -> None:
+        self._message.reject(requeue=requeue)
 
 
 class PromptRequest(Request):

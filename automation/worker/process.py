@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from celery import bootsteps
-from celery.exceptions import SecurityWarning
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.signals import setup_logging, worker_process_init, worker_ready
 from celery.utils.log import get_multiprocessing_logger
 
@@ -75,6 +75,8 @@ def run_worker(services: Services, queues: Sequence[str], concurrency: int) -> i
     """
     # Celery warns of root because of pickle, which we do not accept.
     warnings.filterwarnings("ignore", category=SecurityWarning)
+    # And with each lost connection of what a later version will do with tasks that are acknowledged late; ours are not.
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     settings = services.settings
     where = endpoints(settings)
     app = make_app(settings, where)
