@@ -18,6 +18,8 @@ RUN_TASK = "automation.run"
 DELIVER_TASK = "automation.deliver"
 LOCK_SECONDS = 5.0
 LOOP_SECONDS = 1.0
+#: How long a broker that has taken a connection may take to answer; one that is frozen takes connections.
+ANSWER_SECONDS = 5.0
 
 
 class App(Celery):
@@ -92,7 +94,7 @@ def transport_options(celery_url: str, prefix: str) -> dict[str, Any]:
         return {**once, "confirm_publish": True, "connect_timeout": 2.0}
     return {
         **once,
-        "socket_timeout": 30.0,
+        "socket_timeout": ANSWER_SECONDS,
         "socket_connect_timeout": 2.0,
         "socket_keepalive": not celery_url.startswith("redis+socket"),
         "health_check_interval": 25,

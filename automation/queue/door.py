@@ -7,8 +7,10 @@ Never: decides what is due.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from celery import Celery
@@ -21,7 +23,7 @@ from automation.errors import BrokerUnavailable
 from automation.ledger.leases import interval
 from automation.ledger.ledger import Ledger
 from automation.ledger.rows import Waiting
-from automation.queue.app import DELIVER_TASK, RUN_TASK, broker_priority, make_app, queue_name
+from automation.queue.app import ANSWER_SECONDS, DELIVER_TASK, RUN_TASK, broker_priority, make_app, queue_name
 from automation.queue.envelope import Envelope
 from automation.queue.message import message_id, signature
 from automation.secrets import mask_urls
@@ -38,10 +40,13 @@ class Door:
     Parameters
     ----------
     app: the Celery app; its connection pool is used.
+
+    `is_asking` is true while the broker is waited for.
     """
 
     def __init__(self, app: Celery, where: Endpoints, settings: Settings, key: str) -> None:
         self.app = app
+        self.is_asking = False
         self._endpoints, self._prefix, self._key = where, settings.key_prefix, key
 
     @classmethod
@@ -53,12 +58,9 @@ class Door:
     def publish(self, waiting: Sequence[Waiting]) -> None:
         """Ring for these runs. Raises BrokerUnavailable; the runs stay in the ledger, to be rung later."""
         pool: Any = self.app.producer_pool
-        try:
-            # A batch is a few round trips to Redis in place of one a message; RabbitMQ confirms each as before.
-            with pool.acquire(block=True, timeout=5) as producer, producer.batch():
-                self._publish(producer, waiting)
-        except (BrokerError, KombuError, OSError) as error:
-            raise self._unavailable(error) from error
+        # A batch is a few round trips to Redis in place of one a message; RabbitMQ confirms each as before.
+        with self._asking(), pool.acquire(block=True, timeout=5) as producer, producer.batch():
+            self._publish(producer, waiting)
 
     def _publish(self, producer: Any, waiting: Sequence[Waiting]) -> None:
         envelopes: dict[int, Envelope] = {}
@@ -98,28 +100,40 @@ class Door:
 
     def deliver(self, queue: str) -> None:
         """Ask a worker of this queue to send the outbox's due mails. Raises BrokerUnavailable."""
-        try:
+        options: dict[str, Any] = {"expires": 10, "ignore_result": True, "retry": False}
+        with self._asking():
             name = queue_name(self._prefix, queue)
-            self.app.send_task(DELIVER_TASK, args=[], queue=name, expires=10, ignore_result=True, retry=False)
-        except (BrokerError, KombuError, OSError) as error:
-            raise self._unavailable(error) from error
+            self.app.send_task(DELIVER_TASK, args=[], queue=name, confirm_timeout=ANSWER_SECONDS, **options)
 
     def depth(self, queue: str) -> int:
         """Messages waiting in a queue. Raises BrokerUnavailable."""
         name = queue_name(self._prefix, queue)
-        with self.app.connection_for_read() as connection:
-            away: tuple[type[BaseException], ...] = (KombuError, *connection.connection_errors)
+        with self._asking(), self.app.connection_for_read() as connection:
             try:
                 channel: Any = connection.default_channel
                 return int(channel.queue_declare(name, passive=True).message_count)
             except connection.channel_errors:
                 return 0
-            except away as error:
-                raise self._unavailable(error) from error
 
     def close(self) -> None:
         """Give back every connection."""
         self.app.close()
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Around all that waits for the broker. Raises BrokerUnavailable."""
+        self.is_asking = True
+        try:
+            yield
+        except self._away as error:
+            raise self._unavailable(error) from error
+        finally:
+            self.is_asking = False
+
+    @cached_property
+    def _away(self) -> tuple[type[BaseException], ...]:
+        """What is raised when the broker does not answer: kombu leaves some of its transport's errors as they are."""
+        return (BrokerError, KombuError, OSError, *self.app.connection_for_write().connection_errors)
 
     def _unavailable(self, error: BaseException) -> BrokerUnavailable:
         cause = str(error).strip() or type(error).__name__

@@ -13,6 +13,8 @@ from typing import Any
 from celery import Celery
 from kombu import Queue
 
+from automation.queue.app import ANSWER_SECONDS
+
 
 class Envelope:
     """Messages of one task that expire together; a worker cannot tell them from those of `send_task`.
@@ -53,5 +55,6 @@ class Envelope:
             routing_key=queue,
             priority=priority,
             headers=headers,
+            confirm_timeout=ANSWER_SECONDS,
             **{**self._properties, "correlation_id": message_id},
         )

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from mmap import mmap
@@ -38,6 +39,8 @@ _DELIVER_SECONDS = 10.0
 _RING_AFTER = timedelta(seconds=1)
 #: Beats in a row in which nobody works on a run before it is given up; a bit more than three seconds.
 _LOOKS = 7
+#: So many times the span between two renewals must have passed before a signal renews.
+_LATE = 1.5
 
 
 class Keeper:
@@ -48,34 +51,44 @@ class Keeper:
     worker: Celery's WorkController.
     sight: this process, as it reports itself.
     leaving: one byte shared with the children; not zero tells them that the worker is stopping.
+
+    `renew_every` is the span between two renewals of the leases, in seconds.
     """
 
     def __init__(self, services: Services, door: Door, worker: Any, sight: Sight, leaving: mmap) -> None:
         self._services, self._door, self._worker, self._sight = services, door, worker, sight
         self.children = Children(worker)
-        self._renew_every = services.settings.lease.total_seconds() / 4
+        self.renew_every = services.settings.lease.total_seconds() / 4
         self._renewed_at = self._rescued_at = self._delivered_at = float("-inf")
         self._watch = StepWatch(services.clock, services.settings.lease)
         self._leave_by: float | None = None
         self._leaving = leaving
         self._left = False
         self._unworked: dict[tuple[str, int], int] = {}
+        self._with_ledger = False
+
+    @contextmanager
+    def _ledger_at_hand(self, otherwise: str = "The worker could not reach the ledger") -> Iterator[None]:
+        """Around all that asks the ledger: a silent one is a warning, and is tried again with the next beat."""
+        before, self._with_ledger = self._with_ledger, True
+        try:
+            yield
+        except (SQLAlchemyError, AutomationError) as error:
+            _log.warning("%s: %s", otherwise, error)
+        finally:
+            self._with_ledger = before
 
     def report(self) -> None:
-        """The first sign of life; a silent ledger is tried again with the first beat."""
-        try:
+        """The first sign of life."""
+        with self._ledger_at_hand():
             self._sight.report(self._services.ledger.processes)
-        except (SQLAlchemyError, AutomationError) as error:
-            _log.warning("The worker could not reach the ledger: %s", error)
 
     def beat(self) -> None:
-        """Twice a second: renew, end what is overdue, rescue what others lost; a silent ledger is tried again."""
-        try:
+        """Twice a second: renew, end what is overdue, rescue what others lost."""
+        with self._ledger_at_hand():
             self._hold()
             self._free_lost(listening=True)
             self._look_around()
-        except (SQLAlchemyError, AutomationError) as error:
-            _log.warning("The worker could not reach the ledger: %s", error)
 
     def beat_alone(self, *, children: bool) -> None:
         """While the broker is away: keep what this worker holds, and leave if told to; nobody can be rung.
@@ -85,22 +98,32 @@ class Keeper:
         children: whether those that died can be replaced, which takes an event loop that has run.
         """
         self._unworked.clear()
-        try:
+        with self._ledger_at_hand():
             self._hold()
             if children:
                 self._free_lost(listening=False)
-        except (SQLAlchemyError, AutomationError) as error:
-            _log.warning("The worker could not reach the ledger: %s", error)
         self.leaving()
+
+    def beat_late(self) -> None:
+        """From a signal, while the beat does not come because somebody waits for a broker that says nothing: renew.
+
+        Not while the ledger is being asked: the one thread that we have may hold what would be waited for.
+        """
+        late = self._services.clock.monotonic() - self._renewed_at >= self.renew_every * _LATE
+        if late and (self._door.is_asking or not self._with_ledger):
+            with self._ledger_at_hand():
+                self._renew()
+
+    def _renew(self) -> None:
+        self._renewed_at = self._services.clock.monotonic()
+        self._sight.report(self._services.ledger.processes)
+        self._services.ledger.runs.renew(self._sight.name, self._services.settings.lease)
 
     def _hold(self) -> None:
         """Renew the leases of this worker's runs, and end those that are past their hard limit."""
-        ledger, now = self._services.ledger, self._services.clock.monotonic()
-        if now - self._renewed_at >= self._renew_every:
-            self._renewed_at = now
-            self._sight.report(ledger.processes)
-            ledger.runs.renew(self._sight.name, self._services.settings.lease)
-        for run in ledger.leases.overdue(self._sight.name):
+        if self._services.clock.monotonic() - self._renewed_at >= self.renew_every:
+            self._renew()
+        for run in self._services.ledger.leases.overdue(self._sight.name):
             self._end(run)
 
     def _look_around(self) -> None:
@@ -188,10 +211,8 @@ class Keeper:
         logging.getLogger("multiprocessing").setLevel(logging.CRITICAL)
         for pid in self.children.pids:
             self.children.end(pid)
-        try:
+        with self._ledger_at_hand("Runs of this worker wait for their lease"):
             self._give_back()
-        except (SQLAlchemyError, AutomationError) as error:
-            _log.warning("Runs of this worker wait for their lease: %s", error)
         # False is how Celery spells "not yet"; the exit code 0 is a reason to stop.
         celery_state.should_stop = os.EX_OK  # type: ignore[assignment]
 

@@ -26,6 +26,7 @@ from automation.queue.door import Door
 from automation.services import Services
 from automation.sight import Sight
 from automation.text import count
+from automation.worker.alarm import no_alarm, ring_every, silence
 from automation.worker.consumer import PatientConsumer
 from automation.worker.keeper import Keeper
 from automation.worker.task import Child, register
@@ -57,9 +58,11 @@ class KeeperStep(bootsteps.StartStopStep):
             worker.timer.call_repeatedly(0.5, keeper.beat),
             worker.timer.call_repeatedly(0.1, keeper.leaving),
         ]
+        ring_every(keeper.renew_every / 2, keeper.beat_late)
 
     def stop(self, _worker: Any) -> None:
         """End the beat."""
+        silence()
         for timer in self._timers:
             timer.cancel()
 
@@ -89,6 +92,7 @@ def run_worker(services: Services, queues: Sequence[str], concurrency: int) -> i
     app.steps["worker"].add(KeeperStep)
 
     def open_child(**_: Any) -> None:
+        no_alarm()
         child = Child(settings, sight.name, leaving)
         for task in tasks:
             type(task).child = child

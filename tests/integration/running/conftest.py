@@ -110,7 +110,7 @@ class Stack:
         return process
 
     def worker(self, **environ: str) -> subprocess.Popen[bytes]:
-        process = self.start("worker", "-c", "1", **environ)
+        process = self.start("worker", "-c", environ.get("AUTOMATION_WORKERS", "1"), **environ)
         self.await_alive("worker", process.pid)
         return process
 
