@@ -17,20 +17,23 @@ import sqlalchemy as sa
 
 @dataclass(frozen=True)
 class Plan:
-    """One schedule as the torment declared it.
+    """One schedule as the torment declared it, or a job whose runs are asked for by hand.
 
     Parameters
     ----------
-    seconds: it fires at each whole multiple of these since 1970.
+    schedule: None for what runs by hand alone.
+    seconds: it fires at each whole multiple of these since 1970; 0 is never.
     alone: runs of the job hold the one place there is, and never overlap.
     counts: each run that succeeds adds one to `ctx.state["count"]` and sends one mail.
+    max_lost: so many attempts lost with their process end a run.
     """
 
     job: str
-    schedule: str
+    schedule: str | None
     seconds: int
     alone: bool = False
     counts: bool = False
+    max_lost: int = 50
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ class Evidence:
     mails: the run ids of all rows of the outbox.
     counted: job → what its runs counted up in `ctx.state`.
     left_over: what was still there after everything had stopped, in words.
+    asked: the ids of all runs that were asked for by hand.
     """
 
     plans: tuple[Plan, ...]
@@ -113,9 +117,17 @@ class Evidence:
     mails: tuple[str, ...] = ()
     counted: dict[str, int] = field(default_factory=dict)
     left_over: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
 
 
-def read(url: str, log: Path, plans: tuple[Plan, ...], until: datetime, left_over: tuple[str, ...]) -> Evidence:
+def read(
+    url: str,
+    log: Path,
+    plans: tuple[Plan, ...],
+    until: datetime,
+    left_over: tuple[str, ...] = (),
+    asked: tuple[str, ...] = (),
+) -> Evidence:
     """The evidence in this ledger and this effect log."""
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     with engine.connect() as connection:
@@ -123,7 +135,7 @@ def read(url: str, log: Path, plans: tuple[Plan, ...], until: datetime, left_ove
         values = connection.execute(sa.text("SELECT job, value FROM automation_job_state WHERE name = 'count'"))
         return Evidence(
             plans,
-            moment(first),
+            until if first is None else moment(first),
             until,
             tuple(_rows(connection, Occurrence, "automation_occurrences")),
             tuple(_rows(connection, Run, "automation_runs")),
@@ -132,6 +144,7 @@ def read(url: str, log: Path, plans: tuple[Plan, ...], until: datetime, left_ove
             tuple(connection.scalars(sa.text("SELECT run_id FROM automation_outbox"))),
             {job: int(json.loads(value) if isinstance(value, str) else value) for job, value in values},
             left_over,
+            asked,
         )
 
 

@@ -19,7 +19,6 @@ FINAL = {"succeeded", "dead", "cancelled", "expired", "skipped", "missed"}
 REASONS = {"failed", "lost", "interrupted", "timed_out"}
 #: A fire that is decided sooner than this after its time may not be called missed.
 GRACE = timedelta(seconds=60)
-MAX_LOST = 50
 _NAMED = re.compile(r"run ([a-z2-7]{20})\b")
 
 
@@ -52,6 +51,8 @@ def judge(evidence: Evidence) -> list[Violation]:
 
 def expected(plan: Plan, since: datetime, until: datetime) -> list[datetime]:
     """The nominal times of a schedule: each second of the span is looked at."""
+    if not plan.seconds:
+        return []
     first, last = int(since.timestamp()), int(until.timestamp())
     moments = (datetime.fromtimestamp(second, UTC) for second in range(first, last + 1) if second % plan.seconds == 0)
     return [moment for moment in moments if since < moment <= until]
@@ -68,13 +69,14 @@ def unrecorded(evidence: Evidence) -> Iterator[str]:
                 yield f"{plan.job}/{plan.schedule} at {moment:%H:%M:%S} was never decided"
             elif run_id not in ids:
                 yield f"{plan.job}/{plan.schedule} at {moment:%H:%M:%S} was decided, and its run {run_id} is not there"
+    yield from (f"run {run_id} was asked for, and is not there" for run_id in evidence.asked if run_id not in ids)
 
 
 def outside(evidence: Evidence) -> Iterator[str]:
-    """Decisions and runs at times that no rule names, and second ones at the same time."""
+    """Decisions and runs at times that no rule names, second ones at the same time, and runs that nobody asked for."""
     seconds = {(plan.job, plan.schedule): plan.seconds for plan in evidence.plans}
     for name, rows in (("decision", evidence.occurrences), ("run", evidence.runs)):
-        often = Counter((row.job, row.schedule, row.nominal_time) for row in rows)
+        often = Counter((row.job, row.schedule, row.nominal_time) for row in rows if row.schedule is not None)
         for (job, schedule, moment), times in often.items():
             where = f"{name} for {job}/{schedule} at {moment.isoformat()}"
             if times > 1:
@@ -82,6 +84,8 @@ def outside(evidence: Evidence) -> Iterator[str]:
             step = seconds.get((job, schedule))
             if step is None or moment <= evidence.since or moment.timestamp() % step:
                 yield f"a {where}, which its rule does not name"
+    by_hand = {run.id for run in evidence.runs if run.schedule is None}
+    yield from (f"run {run_id}, which nobody asked for" for run_id in sorted(by_hand - set(evidence.asked)))
 
 
 def lost(evidence: Evidence) -> Iterator[str]:
@@ -99,12 +103,13 @@ def unfounded(evidence: Evidence) -> Iterator[str]:
     """Runs that were missed, skipped, or given up, though nothing asked for that."""
     decided = {one.run_id: one.decided_at for one in evidence.occurrences}
     by_id = {run.id: run for run in evidence.runs}
+    bearable = {plan.job: plan.max_lost for plan in evidence.plans}
     for run in evidence.runs:
         if run.state == "missed" and decided.get(run.id, run.queued_at) - run.nominal_time <= GRACE:
             yield f"{_of(run)} was missed, though it was decided within {GRACE}"
         if run.state == "skipped" and not _was_in_the_way(run, by_id):
             yield f"{_of(run)} was skipped, and nothing was in its way: {run.reason}"
-        if run.state == "dead" and run.spent < run.max_attempts and run.losses < MAX_LOST:
+        if run.state == "dead" and run.spent < run.max_attempts and run.losses < bearable.get(run.job, Plan.max_lost):
             yield f"{_of(run)} was given up after {run.spent} of {run.max_attempts} attempts and {run.losses} losses"
         if run.state in ("cancelled", "expired"):
             yield f"{_of(run)} was {run.state}, which nobody asked for: {run.reason}"

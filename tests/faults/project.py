@@ -6,6 +6,7 @@ Never: starts anything.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.faults.evidence import Plan
@@ -113,9 +114,12 @@ def _tell(ctx: Context, what: str) -> None:
 '''
 
 
-def write(root: Path) -> None:
-    """Write the project into this folder."""
-    for name, text in {"schedules/torment.toml": SCHEDULES, "jobs/act.py": PLUGIN}.items():
+FILES = {"schedules/torment.toml": SCHEDULES, "jobs/act.py": PLUGIN}
+
+
+def write(root: Path, files: Mapping[str, str] = FILES) -> None:
+    """Write a project into this folder: its files by path."""
+    for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")

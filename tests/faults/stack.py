@@ -6,6 +6,7 @@ Never: draws lots; judges.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
@@ -13,10 +14,11 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -26,6 +28,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from automation.services import build_services
 from automation.supervise.tether import die_with_parent
 from tests.faults import project
 
@@ -71,15 +74,25 @@ class Stack:
     Parameters
     ----------
     without: a protection of the product that is taken out.
+    files: the project's files by path, instead of the torment's.
+    settings: variables of the product, over those of every torment.
     """
 
-    def __init__(self, root: Path, broker: str, ledger: str, without: str | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        broker: str,
+        ledger: str,
+        without: str | None = None,
+        files: Mapping[str, str] = project.FILES,
+        **settings: str,
+    ) -> None:
         self.root, self.broker_kind, self.ledger_kind, self._without = root, broker, ledger, without
         self.members: dict[str, Member] = {}
         self.mark = f"torment_{secrets.token_hex(4)}"
         self._logs: list[IO[bytes]] = []
         self._relay_port, self._redis_port = _free_port(), _free_port()
-        project.write(root)
+        project.write(root, files)
         self.url = self._make_database()
         self.environ = {
             "AUTOMATION_LEASE": f"{LEASE:g}s",
@@ -87,19 +100,28 @@ class Stack:
             "AUTOMATION_DATABASE_URL": self.url,
             "AUTOMATION_LOG_FORMAT": "human",
             **self._broker_settings(),
+            **settings,
         }
-        self._call("db", "upgrade")
+        services = build_services(root, environ=self.environ)
+        services.upgraded_ledger().close()
+        services.close()
 
     # --- starting ------------------------------------------------------------------------------------------------
 
-    def start(self, role: str) -> Member:
-        """Start the process of this role, with a log of its own that goes on over restarts."""
+    def start(self, role: str, *options: str, rig: Mapping[str, Any] | None = None) -> Member:
+        """Start the process of this role, with a log of its own that goes on over restarts.
+
+        Parameters
+        ----------
+        options: of the command; a worker's default is two processes.
+        rig: how the process is rigged; see `tests.faults.rigged`.
+        """
         path = self.root / "logs" / f"{role}.log"
         path.parent.mkdir(exist_ok=True)
         log = path.open("ab")
         self._logs.append(log)
         process = subprocess.Popen(
-            self._command(role),
+            self._command(role, options, rig),
             cwd=self.root,
             env={**_outside(), "PYTHONPATH": str(ROOT), **self.environ},
             stdout=log,
@@ -127,15 +149,17 @@ class Stack:
         """The processes that stand for the broker; of RabbitMQ it is the way there that is cut."""
         return {"embedded": ("broker",), "redis": ("redis",), "rabbitmq": ("redis", "relay")}[self.broker_kind]
 
-    def _command(self, role: str) -> list[str]:
+    def _command(self, role: str, options: tuple[str, ...], rig: Mapping[str, Any] | None) -> list[str]:
         if role == "redis":
             words = f"redis-server --port {self._redis_port} --bind 127.0.0.1 --appendonly no --dir {self.root}"
             return [*words.split(), "--save", ""]
         if role == "relay":
             return [sys.executable, "-m", "tests.faults.relay", str(self._relay_port), "127.0.0.1", "5672"]
         kind = role.partition("-")[0]
-        more = ["-c", "2"] if kind == "worker" else []
-        program = ["tests.faults.without", self._without] if self._without and kind != "broker" else ["automation"]
+        more = options or (("-c", "2") if kind == "worker" else ())
+        if rig is None and self._without and kind != "broker":
+            rig = {"without": [self._without]}
+        program = ["automation"] if rig is None else ["tests.faults.rigged", json.dumps(rig)]
         return [sys.executable, "-m", *program, kind, *more]
 
     def _broker_settings(self) -> dict[str, str]:
@@ -147,15 +171,6 @@ class Stack:
             return {**own, "AUTOMATION_BROKER_URL": redis}
         amqp = f"amqp://guest:guest@127.0.0.1:{self._relay_port}//"
         return {**own, "AUTOMATION_BROKER_URL": amqp, "AUTOMATION_REDIS_URL": redis}
-
-    def _call(self, *command: str) -> None:
-        subprocess.run(
-            [sys.executable, "-m", "automation", *command],
-            cwd=self.root,
-            env={**_outside(), "PYTHONPATH": str(ROOT), **self.environ},
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
 
     # --- the ledger ----------------------------------------------------------------------------------------------
 

@@ -105,6 +105,22 @@ def test_a_time_beside_the_rule_and_a_second_run_are_outside(right):
     assert "outside" in kinds(replace(right, runs=(*right.runs, replace(right.runs[0], id="d" * 20))))
 
 
+def test_runs_by_hand_are_those_that_were_asked_for(right):
+    """One that was asked for and is not there is unrecorded; one that is there and was not asked for is outside."""
+    by_hand = replace(right.runs[0], id="d" * 20, schedule=None, state="expired")
+    assert kinds(replace(right, asked=("d" * 20,))) == {"unrecorded"}
+    assert "outside" in kinds(replace(right, runs=(*right.runs, by_hand)))
+    assert "outside" not in kinds(replace(right, runs=(*right.runs, by_hand), asked=("d" * 20,)))
+
+
+def test_a_run_is_given_up_after_as_many_losses_as_its_job_bears(right):
+    """Not after one fewer."""
+    bears = replace(right, plans=(replace(PLAN, max_lost=3),))
+    dead = {"state": "dead", "spent": 0}
+    assert "unfounded" in kinds(changed(bears, 0, **dead, losses=2))
+    assert "unfounded" not in kinds(changed(bears, 0, **dead, losses=3))
+
+
 @pytest.mark.parametrize("state", ["queued", "retrying", "running"])
 def test_a_run_that_has_not_ended_is_lost(right, state):
     """Whatever it waits for: when everything had its time, each run has ended."""

@@ -1,22 +1,37 @@
-"""A process of the product with one of its protections off, so that it can be seen what the oracle says then.
+"""Protections of the product that can be taken out, so that it can be seen what the oracle says then.
 
-    python -m tests.faults.without PROTECTION scheduler|worker …
-
-Owns: taking protections out.
-Never: is used by anything but a torment that was asked for it.
+Owns: what each protection is, as the part of the product that has to go for it to be gone.
+Never: is used but by `tests.faults.rigged`, in a process that was asked for it.
 """
 
 from __future__ import annotations
 
-import sys
+import threading
+import time
 from typing import Any
 
+import sqlalchemy as sa
+
+import automation.dispatch.decide
+import automation.ledger.runs
+import automation.scheduler.firing
 import automation.scheduler.housekeeping
 import automation.worker.keeper
-from automation.cli.main import main
+from automation.ledger import occurrences
 from automation.ledger.leases import Leases
+from automation.ledger.memory import Memory
+from automation.ledger.occurrences import Occurrences
+from automation.ledger.rows import new_id
+from automation.ledger.runs import Runs
+from automation.ledger.states import State
+from automation.ledger.tables import runs
 from automation.queue.door import Door
+from automation.retry import RetryPolicy
+from automation.scheduler.entries import Entries
+from automation.scheduler.leadership import Leadership
+from automation.sight import Sight
 from automation.worker.keeper import Keeper
+from automation.worker.task import Child
 
 
 def rescue() -> None:
@@ -25,19 +40,173 @@ def rescue() -> None:
     Keeper._free_lost = _nothing
 
 
+def neighbours() -> None:
+    """Nobody sees that a process of this machine is gone: the lease decides, as it does for other machines."""
+    Sight.is_alive = staticmethod(lambda _process: True)
+
+
 def ringing() -> None:
     """A run's message goes out once, when it is decided, and never again."""
     Leases.unpublished = lambda *_, **__: []
     Door.ring_silent = _nothing
 
 
-PROTECTIONS = {"rescue": rescue, "ringing": ringing}
+def identity() -> None:
+    """Who decides an occurrence again gives it another id, so that nobody sees that it is the same."""
+    automation.dispatch.decide.occurrence_id = lambda *_: new_id()
+
+
+def cursors() -> None:
+    """How far a schedule is decided is written after its messages, and not with its rows."""
+    occurrences._MOVE = occurrences._MOVE.where(sa.false())
+    advance = Entries.advance
+
+    def late(self: Entries, cursors: Any) -> None:
+        engine, table = occurrences_of(self)._engine, occurrences.schedules
+        advance(self, cursors)
+        with engine.begin() as connection:
+            for (job, schedule), cursor in cursors.items():
+                mine = (table.c.job == job) & (table.c.schedule == schedule) & (table.c.cursor < cursor)
+                connection.execute(table.update().where(mine).values(cursor=cursor))
+
+    Entries.advance = late
+    _remember_the_ledger()
+
+
+def past() -> None:
+    """Who takes over begins at that moment, and does not ask how far all was decided."""
+    lead_with = automation.scheduler.firing.Firing.lead_with
+
+    def from_now(self: Any, project: Any, revision: int, cursors: Any) -> None:
+        table, now = occurrences.schedules, self._services.clock.now()
+        with self._services.ledger.occurrences._engine.begin() as connection:
+            connection.execute(table.update().values(cursor=now))
+        lead_with(self, project, revision, dict.fromkeys(cursors, now))
+
+    automation.scheduler.firing.Firing.lead_with = from_now
+
+
+def lock() -> None:
+    """Every scheduler leads."""
+    Leadership.lead = lambda self: setattr(self, "lock", self.lock or _Lock()) is None
+
+
+def once() -> None:
+    """`ctx.once` is true each time."""
+    Memory.once = lambda *_: True
+
+
+def transaction() -> None:
+    """What a plugin leaves in `ctx.state` is written before its verdict, and not with it."""
+    finish, keep = Runs.finish, automation.ledger.runs._keep
+
+    def apart(self: Runs, run: str, attempt: int, verdict: Any) -> bool:
+        if verdict.job_values is not None:
+            with self._engine.begin() as connection:
+                keep(connection, run, verdict.job_values)
+        return finish(self, run, attempt, verdict)
+
+    Runs.finish = apart
+
+
+def claim() -> None:
+    """A message is a reason to do its run, whatever the ledger says."""
+    automation.ledger.runs.CLAIMABLE = tuple(State)
+    known = automation.ledger.runs._KNOWN
+    statement = automation.ledger.runs._CLAIM._clone()
+    statement._where_criteria = (runs.c.id == automation.ledger.runs._RUN, runs.c.attempt == known)
+    automation.ledger.runs._CLAIM = statement
+
+
+def fence() -> None:
+    """A verdict counts, whichever attempt it is of."""
+    known = automation.ledger.runs._KNOWN
+    whichever = sa.or_(runs.c.attempt == known, runs.c.attempt != known)
+    statement = automation.ledger.runs._FINISH._clone()
+    statement._where_criteria = (runs.c.id == automation.ledger.runs._RUN, whichever)
+    automation.ledger.runs._FINISH = statement
+
+
+def renewal() -> None:
+    """Nobody renews a lease."""
+    Runs.renew = _nothing
+
+
+def main_process() -> None:
+    """Leases are renewed by a thread of the process that does the work, and not by its parent."""
+    renew, begin = Runs.renew, Child.__init__
+    Runs.renew = _nothing
+
+    def with_a_thread(self: Child, settings: Any, worker: str, leaving: Any) -> None:
+        begin(self, settings, worker, leaving)
+
+        def beat() -> None:
+            while True:
+                renew(self.services.ledger.runs, worker, settings.lease)
+                time.sleep(0.5)
+
+        threading.Thread(target=beat, daemon=True).start()
+
+    Child.__init__ = with_a_thread
+
+
+def poison() -> None:
+    """A run may be lost as often as it likes."""
+    after_loss = RetryPolicy.after_loss
+    RetryPolicy.after_loss = lambda self, why, *, lost, **more: after_loss(self, why, lost=1, **more)
+
+
+def handing_back() -> None:
+    """A worker that leaves says nothing of the runs that it has."""
+    automation.worker.keeper.hand_back = lambda *_: []
+
+
+PROTECTIONS = {
+    "rescue": rescue,
+    "neighbours": neighbours,
+    "ringing": ringing,
+    "identity": identity,
+    "cursors": cursors,
+    "past": past,
+    "lock": lock,
+    "once": once,
+    "transaction": transaction,
+    "claim": claim,
+    "fence": fence,
+    "renewal": renewal,
+    "main process": main_process,
+    "poison": poison,
+    "handing back": handing_back,
+}
+
+
+class _Lock:
+    """A lock that everybody has."""
+
+    def extend(self, _seconds: float) -> None:
+        """Hold it."""
+
+    def release(self) -> None:
+        """Let it go."""
+
+
+_ledgers: list[Occurrences] = []
+
+
+def _remember_the_ledger() -> None:
+    begin = Occurrences.__init__
+
+    def remembered(self: Occurrences, *arguments: Any) -> None:
+        begin(self, *arguments)
+        _ledgers.append(self)
+
+    Occurrences.__init__ = remembered
+
+
+def occurrences_of(_entries: Entries) -> Occurrences:
+    """The ledger of this process, which entries do not know."""
+    return _ledgers[-1]
 
 
 def _nothing(*_: Any, **__: Any) -> int:
     return 0
-
-
-if __name__ == "__main__":
-    PROTECTIONS[sys.argv.pop(1)]()
-    sys.exit(main())

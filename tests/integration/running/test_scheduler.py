@@ -124,19 +124,6 @@ def test_a_leader_that_stops_lets_the_next_lead_at_once(ticking):
 
 
 @pytest.mark.slow
-def test_a_frozen_leader_that_wakes_up_does_no_harm(ticking):
-    """Longer frozen than its lock holds: it finds that it no longer leads."""
-    await_more(ticking)
-    os.kill(ticking.scheduler_process.pid, signal.SIGSTOP)
-    ticking.scheduler()
-    await_more(ticking, 3)
-    os.kill(ticking.scheduler_process.pid, signal.SIGCONT)
-    await_more(ticking, 3)
-    assert ticking.scheduler_process.poll() is None
-    assert_complete(ticking)
-
-
-@pytest.mark.slow
 def test_what_fell_due_while_nobody_scheduled_is_late_and_runs_or_says_why_not(ticking):
     """Occurrences of a short outage are decided afterwards: run, or skipped because the job was still at work."""
     await_more(ticking)
