@@ -117,4 +117,6 @@ def _hint(code: int) -> str:
 
 def _last(output: Output) -> str:
     lines = output.tail.splitlines()[-5:]
-    return f"; its last {count(len(lines), 'line')}:\n" + "\n".join(lines) if lines else "; it wrote nothing"
+    if len(lines) < 2:
+        return f"; its last line: {lines[0]}" if lines else "; it wrote nothing"
+    return f"; its last {count(len(lines), 'line')}:\n" + "\n".join(lines)

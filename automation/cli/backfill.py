@@ -60,7 +60,9 @@ def backfill(
     select: Annotated[str, typer.Option("--select", help=_SELECT)] = "missing",
     order: Annotated[str, typer.Option("--order", help='"oldest" first (default) or "newest".')] = "oldest",
     max_parallel: Annotated[int, typer.Option("--max-parallel", min=1, max=1000, help="So many at once.")] = 1,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="Record none when there are more.")] = 1000,
+    limit: Annotated[
+        int, typer.Option("-n", "--limit", min=1, max=100_000, help="Record none when there are more.")
+    ] = 1000,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the list, record nothing.")] = False,
     notify: Annotated[bool, typer.Option("--notify", help="Send the runs' mails; default: they are off.")] = False,
     ignore_calendars: Annotated[bool, typer.Option("--ignore-calendars", help="Run in blackouts, too.")] = False,
@@ -162,7 +164,7 @@ def _print(fires: Sequence[PastFire], new: Sequence[NewRun], wish: Wish, *, as_j
         for row in rows
     ]
     columns = ["schedule", "nominal_time", "local_time", *(["run"] if new else []), "excluded"]
-    emit(shown, as_json=False, columns=columns, empty="Nothing to run.")
+    emit(shown, as_json=False, columns=columns, spare=("nominal_time",), empty="Nothing to run.")
     if rows and not new:
         wanted = sum(fire.runs for fire in fires)
         cut = f"; that takes --limit {wanted}" if wanted > wish.limit else ""

@@ -65,6 +65,7 @@ def next_fires(
         rows if as_json else _for_people(rows),
         as_json=as_json,
         columns=_columns(rows),
+        spare=("nominal_time", "planned_time", "schedule"),
         empty="Nothing fires in that time.",
     )
     if not as_json:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from automation.cli.asked import By, RunIds, author_of, moment_back, require_job
-from automation.cli.output import Json, choose, emit, emit_json, local_time
+from automation.cli.output import Json, choose, emit, emit_json, local_time, one_line
 from automation.errors import FailureClass, InvalidInput, Refused
 from automation.text import count, format_duration, printable
 
@@ -68,7 +68,8 @@ def list_letters(
     if job and not found:
         require_job(services, job)
     rows = [one.as_json() if as_json else _row(one) for one in found]
-    emit(rows, as_json=as_json, empty="No dead letters" + ("" if wanted == type(wanted)() else " like that"))
+    empty = "No dead letters" + ("" if wanted == type(wanted)() else " like that")
+    emit(rows, as_json=as_json, spare=("attempts", "nominal_time"), empty=empty)
 
 
 @dead.command("show")
@@ -243,5 +244,5 @@ def _row(one: Letter) -> dict[str, Any]:
         "died": run.finished_at,
         "attempts": run.attempt,
         "failure": printable(failure, 60),
-        "reason": printable(run.reason or "", 80),
+        "reason": one_line(run.reason),
     }

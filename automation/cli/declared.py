@@ -69,7 +69,8 @@ def list_jobs(context: typer.Context, as_json: Json = False, limit: Limit = 50) 
     ]
     shown = rows if as_json else [_shown_job(row, fire) for row, fire in zip(rows, coming, strict=True)]
     columns = ("job", "plugin", "schedule", "next", "queue", "tags", "state")
-    emit(shown, as_json=as_json, columns=columns, empty="No file in schedules/ declares a job.")
+    spare = ("queue", "tags")
+    emit(shown, as_json=as_json, columns=columns, spare=spare, empty="No file in schedules/ declares a job.")
     if not as_json:
         _tell_problems(project)
         _tell_cut(len(project.jobs), limit)

@@ -34,7 +34,7 @@ def list_mails(
     mails = open_services(context).ledger.outbox.list(state=wanted, limit=limit)
     rows = [mail.as_json() if as_json else {**mail.as_json(), "created_at": mail.created_at} for mail in mails]
     columns = ("id", "recipient", "subject", "state", "created_at", "response")
-    emit(rows, as_json=as_json, columns=columns, empty="No mails yet")
+    emit(rows, as_json=as_json, columns=columns, spare=("created_at",), empty="No mails yet")
 
 
 @outbox.command("show")

@@ -20,19 +20,19 @@ from automation.errors import InvalidInput
 from automation.text import format_duration, instant, nearest, printable
 
 Row = Mapping[str, Any]
-#: Columns of this width, names and times, stay on one line of a terminal; wider ones share what is left, and they
-#: shrink first, so that narrower ones need no protection.
-_ONE_LINE = range(10, 26)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Limit = Annotated[int, typer.Option("-n", "--limit", min=1, help="Show at most this many.")]
 
 
-def emit(rows: Sequence[Row], *, as_json: bool, columns: Sequence[str] = (), empty: str = "") -> None:
+def emit(
+    rows: Sequence[Row], *, as_json: bool, columns: Sequence[str] = (), spare: Sequence[str] = (), empty: str = ""
+) -> None:
     """Print rows: a JSON array of whole rows, or a table of some columns.
 
     Parameters
     ----------
     columns: the keys that the table shows, in order; default: those of the first row.
+    spare: those of them that a narrow terminal does without, the first to go first.
     empty: the sentence in place of an empty table; it goes to standard error.
     """
     if as_json:
@@ -40,7 +40,7 @@ def emit(rows: Sequence[Row], *, as_json: bool, columns: Sequence[str] = (), emp
     elif not rows:
         notice(empty)
     else:
-        _print_table(rows, columns or tuple(rows[0]))
+        _print_table(rows, columns or tuple(rows[0]), spare)
 
 
 def emit_json(value: Any) -> None:
@@ -86,6 +86,11 @@ def cell(value: Any) -> str:
     return printable(str(value))
 
 
+def one_line(text: str | None, most: int = 80) -> str:
+    """A text as a table has room for it: its lines as one, cut to so many characters."""
+    return printable(" ".join((text or "").split()), most)
+
+
 def local_time(moment: datetime, timespec: str = "seconds") -> str:
     """The instant on the clocks of this machine, with their offset: who reads it may sit somewhere else."""
     return moment.astimezone().isoformat(" ", timespec).replace("+00:00", "Z")
@@ -113,25 +118,31 @@ def choose(kind: str, name: str, known: Sequence[str]) -> str:
     raise InvalidInput(f"'{printable(name, 60)}' is no {kind}; {way_out} one of: {', '.join(known)}")
 
 
-def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
+def _print_table(rows: Sequence[Row], columns: Sequence[str], spare: Sequence[str]) -> None:
     lines = [[cell(row.get(column)) for column in columns] for row in rows]
-    titles = [column.replace("_", " ") for column in columns]
+    titles = [_title(column) for column in columns]
     if sys.stdout.isatty():
-        _print_rich(titles, lines)
+        _print_rich(titles, lines, [_title(column) for column in spare if column in columns])
         return
     widths = [max(map(len, column)) for column in zip(titles, *lines, strict=True)]
     for line in (titles, *lines):
         typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _print_rich(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+def _title(column: str) -> str:
+    return column.replace("_", " ")
+
+
+def _print_rich(titles: Sequence[str], lines: Sequence[Sequence[str]], spare: Sequence[str]) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    for title, *texts in zip(titles, *lines, strict=True):
-        table.add_column(title, overflow="fold", no_wrap=max(map(len, texts)) in _ONE_LINE)
-    for line in lines:
-        table.add_row(*(Text(text) for text in line))
-    Console().print(table)
+    from automation.cli.tables import lay_out
+
+    console = Console(highlight=False)
+    laid = lay_out(titles, lines, console.width, spare)
+    head, *rest = laid.lines
+    console.print(Text(head, style="bold"), soft_wrap=True)
+    console.print(Text("\n".join(rest)), soft_wrap=True)
+    if laid.left_out:
+        notice(f"Left out on this narrow terminal: {', '.join(laid.left_out)}; --json has all.")

@@ -83,7 +83,8 @@ def runs(
     start_one = f"No runs yet; start one with: automation run {job or 'JOB'}"
     columns = ("id", "job", "kind", "nominal_time", "state", "attempt", "duration", "reason")
     rows = [row.as_json() if as_json else _line(row) for row in found]
-    emit(rows, as_json=as_json, columns=columns, empty="No run is like that" if state or since or batch else start_one)
+    empty = "No run is like that" if state or since or batch else start_one
+    emit(rows, as_json=as_json, columns=columns, spare=("attempt", "kind", "duration"), empty=empty)
 
 
 def show(
@@ -140,11 +141,11 @@ def _run(services: Services, run_id: str) -> RunRow:
 
 
 def _line(row: object) -> dict[str, object]:
+    from automation.cli.output import one_line
     from automation.ledger.rows import RunRow
-    from automation.text import printable
 
     assert isinstance(row, RunRow)
     span = row.finished_at - row.started_at if row.finished_at and row.started_at else None
     attempt = f"{row.attempt}/{row.max_attempts}" if row.attempt else ""
     shown = {name: getattr(row, name) for name in ("id", "job", "kind", "nominal_time", "state")}
-    return {**shown, "attempt": attempt, "duration": span, "reason": printable(row.reason or "", 80)}
+    return {**shown, "attempt": attempt, "duration": span, "reason": one_line(row.reason)}

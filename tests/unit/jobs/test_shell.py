@@ -116,7 +116,7 @@ def test_command_that_cannot_start_is_a_matter_of_configuration(do: Do, params: 
 @pytest.mark.parametrize(
     ("command", "code", "said"),
     [
-        ("echo oops; exit 3", "exit:3", r"exit code 3; its last 1 line:\noops"),
+        ("echo oops; exit 3", "exit:3", r"exit code 3; its last line: oops"),
         ("no-such-thing", "exit:127", r"exit code 127 \(command not found\)"),
         ("kill -KILL $$", "signal:SIGKILL", "killed by SIGKILL .*it wrote nothing"),
         ("sh -c 'kill -TERM $$'; exit $?", "exit:143", r"exit code 143 \(128 \+ SIGTERM\)"),
