@@ -46,6 +46,7 @@ def make_app(settings: Settings, endpoints: Endpoints) -> App:
         broker_url=endpoints.celery_url,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,  # a Redis that is read-only for a moment ends no worker
         broker_transport_options=transport_options(endpoints.celery_url, prefix),
         timezone="UTC",
         enable_utc=True,

@@ -32,6 +32,8 @@ from automation.settings import Settings
 _log = logging.getLogger(__name__)
 #: How long a message may live; a run that is still waiting then is rung again.
 REPEAT = timedelta(seconds=30)
+#: What AMQP says of a queue that is not there, and kombu in its place.
+_NO_SUCH_QUEUE = "404"
 
 
 class Door:
@@ -112,8 +114,10 @@ class Door:
             try:
                 channel: Any = connection.default_channel
                 return int(channel.queue_declare(name, passive=True).message_count)
-            except connection.channel_errors:
-                return 0
+            except connection.channel_errors as error:
+                if str(getattr(error, "reply_code", "")) == _NO_SUCH_QUEUE:
+                    return 0
+                raise
 
     def close(self) -> None:
         """Give back every connection."""
@@ -132,8 +136,12 @@ class Door:
 
     @cached_property
     def _away(self) -> tuple[type[BaseException], ...]:
-        """What is raised when the broker does not answer: kombu leaves some of its transport's errors as they are."""
-        return (BrokerError, KombuError, OSError, *self.app.connection_for_write().connection_errors)
+        """What is raised when the broker does not answer, or takes nothing: out of memory, read-only, loading.
+
+        kombu leaves some of its transport's errors as they are.
+        """
+        connection = self.app.connection_for_write()
+        return (BrokerError, KombuError, OSError, *connection.connection_errors, *connection.channel_errors)
 
     def _unavailable(self, error: BaseException) -> BrokerUnavailable:
         cause = str(error).strip() or type(error).__name__

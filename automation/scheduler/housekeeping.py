@@ -52,6 +52,10 @@ class Housekeeping:
         if self._is_time("repair", _REPAIR_SECONDS):
             self._repair()
 
+    def doubt_entries(self) -> None:
+        """Look at the entries in the next round, however long ago that was: Redis may have lost them."""
+        self._last.pop("repair", None)
+
     def look_next_time(self) -> None:
         """Look in the next round for runs that wait, however long ago that was."""
         self._last.pop("rescue", None)

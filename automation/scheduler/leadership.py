@@ -10,9 +10,11 @@ import logging
 from typing import Any
 
 from redbeat.schedulers import LUA_EXTEND_TO_SCRIPT
-from redis.exceptions import LockError
+from redis.exceptions import LockError, ResponseError
 
 _log = logging.getLogger(__name__)
+#: How Redis spells a key that does not expire.
+_NEVER_ENDS = -1
 
 
 class Leadership:
@@ -33,7 +35,10 @@ class Leadership:
         if self.lock is not None:
             try:
                 self.lock.extend(self._seconds)
-            except LockError:
+            except (LockError, ResponseError) as error:
+                # Any other answer, such as that of a Redis that takes no writes just now, leaves the lock where it is.
+                if isinstance(error, ResponseError) and not str(error).startswith("WRONGTYPE"):
+                    raise
                 _log.warning("Leadership was lost; asking for it again")
                 self.lock = None
         if self.lock is None:
@@ -54,6 +59,13 @@ class Leadership:
         # RedBeat's script sets the time that is left; redis-py's own would add to it.
         lock.lua_extend = self._redis.register_script(LUA_EXTEND_TO_SCRIPT)
         if not lock.acquire(blocking=False):
+            self._remove_what_is_no_lock()
             return None
         _log.info("This scheduler leads")
         return lock
+
+    def _remove_what_is_no_lock(self) -> None:
+        """A lock of ours runs out by itself; what stands in its place for ever would keep everybody from leading."""
+        if self._redis.pttl(self._key) == _NEVER_ENDS:
+            _log.warning("What stands in the place of the lock (%s) is none, and was removed", self._key)
+            self._redis.delete(self._key)

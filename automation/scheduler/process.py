@@ -15,9 +15,12 @@ from types import FrameType
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from automation.broker.endpoints import endpoints
+from automation.broker.endpoints import Endpoints, endpoints
+from automation.broker.facts import facts
 from automation.broker.key import secret_key
-from automation.errors import AutomationError, ServiceUnavailable
+from automation.errors import AutomationError, BrokerUnavailable, ServiceUnavailable
+from automation.health.check import Health
+from automation.health.services import check_redis
 from automation.queue.app import make_app
 from automation.queue.door import Door
 from automation.scheduler.scheduler import LedgerScheduler
@@ -53,6 +56,7 @@ def run_scheduler(services: Services) -> int:
         woken.append(number)
 
     signal.signal(signal.SIGHUP, look)
+    _warn_of_eviction(where)
     gc.set_threshold(_NEW_BEFORE_COLLECTED, *gc.get_threshold()[1:])
     _log.info("Scheduler %s is ready", sight.name)
     failures = 0
@@ -69,6 +73,16 @@ def run_scheduler(services: Services) -> int:
     _leave(services, scheduler, sight)
     door.close()
     return 0
+
+
+def _warn_of_eviction(where: Endpoints) -> None:
+    """Say once that this Redis throws away what it is given; one that does not answer is told of by the first round."""
+    try:
+        check = check_redis(facts(where), embedded=where.embedded)
+    except BrokerUnavailable:
+        return
+    if check.state is Health.FAIL:
+        _log.warning("%s", check.message)
 
 
 def _wait(services: Services, pause: float, wanted: Callable[[], bool]) -> None:

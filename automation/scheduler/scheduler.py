@@ -53,9 +53,13 @@ class LedgerScheduler(RedBeatScheduler):  # type: ignore[misc]
         3. Ring for what waits: retries that fell due, runs whose message was lost or never left, rescued runs.
         """
         self._report()
+        held = self._leadership.lock
         if not self._leadership.lead():
             self.firing.rest()
             return LOOP_SECONDS / 2
+        if self._leadership.lock is not held:
+            # A lock that was lost is the first sign of a Redis that came back without what it had.
+            self._house.doubt_entries()
         if not self._watch.believed():
             return LOOP_SECONDS
         if self.firing.project is None:

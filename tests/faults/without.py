@@ -6,6 +6,7 @@ Never: is used but by `tests.faults.rigged`, in a process that was asked for it.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from typing import Any
@@ -28,7 +29,9 @@ from automation.ledger.tables import runs
 from automation.queue.door import Door
 from automation.retry import RetryPolicy
 from automation.scheduler.entries import Entries
+from automation.scheduler.housekeeping import Housekeeping
 from automation.scheduler.leadership import Leadership
+from automation.scheduler.scheduler import LedgerScheduler
 from automation.sight import Sight
 from automation.worker.keeper import Keeper
 from automation.worker.task import Child
@@ -161,7 +164,27 @@ def handing_back() -> None:
     automation.worker.keeper.hand_back = lambda *_: []
 
 
+def repair() -> None:
+    """Nobody looks whether Redis still has the entries that were written to it."""
+    Housekeeping._repair = _nothing
+
+
+def patience() -> None:
+    """A scheduler ends at the first round that fails, as Celery's beat does."""
+    tick = LedgerScheduler.tick
+
+    def once(self: LedgerScheduler) -> float:
+        try:
+            return tick(self)
+        except Exception as error:
+            sys.exit(f"ended by {error!r}")
+
+    LedgerScheduler.tick = once
+
+
 PROTECTIONS = {
+    "repair": repair,
+    "patience": patience,
     "rescue": rescue,
     "neighbours": neighbours,
     "ringing": ringing,
