@@ -1,6 +1,6 @@
 """Files that runs leave.
 
-Owns: what an artifact is, which names it may have, and writing one so that no half file is ever seen.
+Owns: what an artifact is, which names it may have, writing one so that no half file is ever seen, and removing old ones.
 Never: knows the ledger; who saves a file records it.
 """
 
@@ -10,6 +10,8 @@ import hashlib
 import mimetypes
 import os
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -84,3 +86,23 @@ def write_file(folder: Path, name: str, content: bytes | str | Path) -> tuple[Pa
         beside.replace(target)
         source.unlink()
     return target, size, digest.hexdigest()
+
+
+def remove_files(root: Path, paths: Iterable[Path]) -> int:
+    """Remove these files, and the folders of their runs that are empty then; returns how many there were.
+
+    One that is not below `root`, or was removed before, is left alone.
+    """
+    removed, root = 0, root.resolve()
+    for path in paths:
+        if root not in path.resolve().parents:
+            continue
+        try:
+            path.unlink()
+            removed += 1
+        except FileNotFoundError:
+            continue
+        with suppress(OSError):
+            # Not empty yet: another file of the run is there.
+            path.parent.rmdir()
+    return removed

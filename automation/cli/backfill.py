@@ -18,6 +18,8 @@ from automation.errors import InvalidInput, Refused
 from automation.text import count
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from automation.dispatch.backfill import PastFire
     from automation.ledger.rows import NewRun, RunRow
     from automation.project.model import Job
@@ -97,14 +99,17 @@ def _fires(services: Services, wish: Wish) -> list[PastFire]:
     now = services.clock.now()
     found: list[PastFire] = []
     recorded: dict[str, list[RunRow]] = {}
+    forgotten: dict[str, datetime] = {}
     for one in schedules:
         start, end = bound(wish.since, one.timezone), bound(wish.until, one.timezone)
         found += past_fires(job, one, start, end, now, ignore_calendars=wish.ignore_calendars)
-        names = product({job.name, job.replaces or job.name}, {one.id, one.replaces or one.id})
+        names = list(product({job.name, job.replaces or job.name}, {one.id, one.replaces or one.id}))
+        moments = services.ledger.occurrences.forgotten(names).values()
+        forgotten |= {one.id: max(moments)} if moments else {}
         recorded[one.id] = [run for key in names for run in services.ledger.queries.of_schedule(*key, start, end)]
     cursors = services.ledger.occurrences.cursors([(job.name, one.id) for one in schedules])
     by_schedule = {schedule: cursor for (_, schedule), cursor in cursors.items()}
-    selected = select(found, recorded, by_schedule, wish.select, unite=job.unite)
+    selected = select(found, recorded, by_schedule, wish.select, forgotten=forgotten, unite=job.unite)
     _tell_settled(job, selected)
     return [fire for fire in selected if fire.settled is None]
 

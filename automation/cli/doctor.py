@@ -157,6 +157,7 @@ def _ledger(services: Services) -> Iterator[Check]:
     if any(check.state == "fail" for check in checks):
         yield check_clock(now, None, services.settings.lease)
         return
+    yield _size(services)
     there = database_now(ledger.engine)
     now = services.clock.now()
     yield check_clock(now, there, services.settings.lease)
@@ -164,6 +165,19 @@ def _ledger(services: Services) -> Iterator[Check]:
     yield check_scheduler(schedulers, now)
     yield _active(services, [each.info for each in schedulers if each.info.get("leader")])
     yield check_workers(ledger.processes.alive("worker", within=_ALIVE), now)
+
+
+def _size(services: Services) -> Check:
+    from automation.health.check import fail
+    from automation.health.services import check_ledger_size
+    from automation.ledger.extent import extent
+    from automation.project.retention import load_retention
+
+    try:
+        keep = load_retention(services.settings.project, services.environ)
+    except AutomationError as error:
+        return fail("ledger size", f"{error}; until then nothing old is deleted")
+    return check_ledger_size(extent(services.ledger_unchecked.engine, keep, services.clock.now()))
 
 
 def _active(services: Services, leaders: Sequence[Mapping[str, Any]]) -> Check:

@@ -28,6 +28,7 @@ from automation.cli import (
     pausing,
     plan,
     processes,
+    prune,
     runs,
     up,
     web,
@@ -75,7 +76,7 @@ def root(
 
 
 for _subject in (
-    demo, up, declared, coming, plan, why, runs, cancel, dead, backfill, pausing, outbox, doctor, web, processes,
+    demo, up, declared, coming, plan, why, runs, cancel, dead, backfill, pausing, outbox, prune, doctor, web, processes,
 ):  # fmt: skip
     _subject.register(app)
 

@@ -26,6 +26,7 @@ ORDERS = ("oldest", "newest")
 #: More nominal times than this are not looked at one by one.
 MOST = 100_000
 _TICK = timedelta(microseconds=1)
+_FORGOTTEN = "its record is no longer kept, and it may have been done; --select all runs it"
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ def select(
     cursors: Mapping[str, datetime],
     wanted: str,
     *,
+    forgotten: Mapping[str, datetime] | None = None,
     unite: bool = False,
 ) -> list[PastFire]:
     """The same fires, oldest first, each with why it needs no run.
@@ -130,8 +132,12 @@ def select(
     recorded: the runs that stand for any of them, by schedule.
     cursors: up to when the scheduler has decided each active schedule; what follows is the scheduler's.
     wanted: `missing` has no success, `failed` ended without one, `all` is every one; none that has an open run.
+    forgotten: up to when what was done of a schedule may be no longer recorded.
     unite: fires of several schedules at one instant are one run, of the schedule that is declared first.
     """
+    gone = dict(forgotten or {})
+    if unite and gone:
+        gone = dict.fromkeys(cursors.keys() | gone.keys(), max(gone.values()))
     runs: dict[tuple[str, datetime], list[RunRow]] = {}
     for schedule, run in ((schedule, run) for schedule, some in recorded.items() for run in some):
         runs.setdefault(("" if unite else schedule, run.nominal_time), []).append(run)
@@ -145,6 +151,9 @@ def select(
         cursor = cursors.get(fire.schedule.id)
         undecided = cursor is not None and fire.nominal_time > cursor
         settled = "the scheduler has yet to decide it" if undecided else _settled(runs.get(key, ()), wanted)
+        until = gone.get(fire.schedule.id)
+        if settled is None and wanted == "missing" and key not in runs and until is not None:
+            settled = _FORGOTTEN if fire.nominal_time <= until else None
         selected.append(replace(fire, settled=settled))
     return selected
 

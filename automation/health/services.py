@@ -17,9 +17,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from automation.database import database_url, reading
 from automation.errors import AutomationError
 from automation.health.check import Check, fail, ok, warn
+from automation.ledger.extent import Extent
 from automation.ledger.rows import ProcessRow
 from automation.ledger.schema import require_current, unavailable, version
-from automation.text import count, format_duration
+from automation.text import count, format_duration, size
 
 
 def check_ledger(engine: sa.Engine) -> list[Check]:
@@ -47,6 +48,13 @@ def database_now(engine: sa.Engine) -> datetime | None:
     with reading(engine) as connection:
         found: datetime = connection.execute(sa.text(query)).scalar_one()
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def check_ledger_size(found: Extent) -> Check:
+    """How large the ledger is, and how much of it retention takes."""
+    free = f", {size(found.free)} of it free for new rows" if found.free else ""
+    ripe = f"; {count(found.ripe, 'run')} old enough to go, but for the newest of each job" if found.ripe else ""
+    return ok("ledger size", f"{size(found.size)}{free}, {count(found.runs, 'run')}{ripe}")
 
 
 def check_ledger_file(url: str) -> Check | None:

@@ -145,6 +145,22 @@ def _move_decisions(connection: sa.Connection, old: Key, new: Key) -> None:
     newest = connection.execute(sa.select(sa.func.max(occurrences.c.nominal_time)).where(of(new))).scalar_one()
     moved = of(old) if newest is None else of(old) & (occurrences.c.nominal_time > newest)
     connection.execute(occurrences.update().where(moved).values(job=new[0], schedule=new[1]))
+    _move_forgotten(connection, old, new)
+
+
+def _move_forgotten(connection: sa.Connection, old: Key, new: Key) -> None:
+    """What is no longer recorded counts under the new name, too, and under the old one no more."""
+
+    def of(key: Key) -> sa.ColumnElement[bool]:
+        return (schedules.c.job == key[0]) & (schedules.c.schedule == key[1])
+
+    columns = sa.select(schedules.c.forgotten, schedules.c.forgotten_until)
+    number, until = connection.execute(columns.where(of(old))).one()
+    _, own = connection.execute(columns.where(of(new))).one()
+    latest = max((moment for moment in (until, own) if moment is not None), default=None)
+    added = {"forgotten": schedules.c.forgotten + number, "forgotten_until": latest}
+    connection.execute(schedules.update().where(of(new)).values(**added))
+    connection.execute(schedules.update().where(of(old)).values(forgotten=0))
 
 
 def _move_job(connection: sa.Connection, old: str, new: str) -> None:

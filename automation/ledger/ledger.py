@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from automation.clock import Clock
 from automation.ledger.admission import Admission
 from automation.ledger.dead import Dead
+from automation.ledger.keep import Keep
 from automation.ledger.leases import Leases
 from automation.ledger.memory import Memory
 from automation.ledger.occurrences import Occurrences
@@ -18,6 +19,7 @@ from automation.ledger.outbox import Outbox
 from automation.ledger.pauses import Pauses
 from automation.ledger.processes import Processes
 from automation.ledger.queries import Queries
+from automation.ledger.retention import RemoveFiles, Sweep
 from automation.ledger.runs import Runs
 
 
@@ -25,7 +27,7 @@ class Ledger:
     """What happened, and the only writer of it."""
 
     def __init__(self, engine: sa.Engine, clock: Clock) -> None:
-        self.engine = engine
+        self.engine, self._clock = engine, clock
         self.occurrences = Occurrences(engine, clock)
         self.runs = Runs(engine, clock)
         self.admission = Admission(engine, clock)
@@ -36,6 +38,10 @@ class Ledger:
         self.pauses = Pauses(engine, clock)
         self.processes = Processes(engine, clock)
         self.queries = Queries(engine)
+
+    def sweep(self, keep: Keep, remove: RemoveFiles, *, dry: bool = False) -> Sweep:
+        """One walk of retention over all of it, not begun yet: see `Sweep`."""
+        return Sweep(self.engine, self._clock, keep, remove, dry=dry)
 
     def close(self) -> None:
         """Give back every connection."""

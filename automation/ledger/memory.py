@@ -86,16 +86,18 @@ class Memory:
 
     def newest_artifacts(self, job: str) -> list[Artifact]:
         """The files of the job's newest succeeded run that left any."""
-        left = sa.exists().where(artifacts.c.run_id == runs.c.id)
-        newest = (
-            sa.select(runs.c.id)
-            .where(runs.c.job == job, runs.c.state == State.SUCCEEDED, left)
-            .order_by(runs.c.nominal_time.desc(), runs.c.finished_at.desc())
-            .limit(1)
-        )
         with reading(self._engine) as connection:
-            run_id = connection.execute(newest).scalar_one_or_none()
+            run_id = newest_with_artifacts(connection, job)
         return self.artifacts(run_id) if run_id else []
+
+
+def newest_with_artifacts(connection: sa.Connection, job: str) -> str | None:
+    """The job's newest succeeded run that left files: looked for from the files, which are fewer than the runs."""
+    left = sa.select(artifacts.c.run_id).where(artifacts.c.job == job)
+    query = sa.select(runs.c.id).where(runs.c.id.in_(left), runs.c.state == State.SUCCEEDED)
+    newest = query.order_by(runs.c.nominal_time.desc(), runs.c.finished_at.desc()).limit(1)
+    found: str | None = connection.execute(newest).scalar_one_or_none()
+    return found
 
 
 def artifact_of(row: Any) -> Artifact:

@@ -106,6 +106,18 @@ def last_end(connection: sa.Connection, level: str, target: str) -> datetime | N
     return max((end for end in ends if end is not None), default=None)
 
 
+def outlived(connection: sa.Connection, before: datetime, limit: int = 500) -> list[int]:
+    """Ids of pauses that ended before this moment, so many at most; the one of a target that ended last is not among them."""
+    end = sa.func.coalesce(pauses.c.ended_at, pauses.c.until)
+    later = pauses.alias()
+    newer = sa.exists().where(
+        later.c.level == pauses.c.level,
+        later.c.target == pauses.c.target,
+        sa.func.coalesce(later.c.ended_at, later.c.until) > end,
+    )
+    return list(connection.scalars(sa.select(pauses.c.id).where(end < before, newer).limit(limit)))
+
+
 def rename(connection: sa.Connection, level: str, old: str, new: str) -> None:
     """What is and was paused under the old name is so under the new one."""
     connection.execute(pauses.update().where(_is(level, old)).values(target=new))

@@ -32,6 +32,11 @@ def occurrence_id(job: str, schedule: str, nominal_time: datetime) -> str:
     return _id(hashlib.blake2b(text.encode(), digest_size=12).digest())
 
 
+def scope_of(job: str, schedule: str | None, nominal_time: datetime, run_id: str) -> str:
+    """What the effects of a run are single for: the occurrence, or the run where there is none."""
+    return f"{job}/{schedule}@{instant(nominal_time)}" if schedule else f"run/{run_id}"
+
+
 def _id(raw: bytes) -> str:
     return base64.b32encode(raw).decode().rstrip("=").lower()
 
@@ -42,6 +47,10 @@ class _Row:
     @classmethod
     def of(cls, row: RowMapping) -> Self:
         return cls(**{item.name: row[item.name] for item in fields(cls)})  # type: ignore[arg-type]
+
+    def as_json(self) -> dict[str, Any]:
+        """All fields, instants in ISO 8601 UTC."""
+        return {item.name: plain(getattr(self, item.name)) for item in fields(self)}  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -131,7 +140,7 @@ class RunRow(_Row):
     @property
     def scope(self) -> str:
         """What effects are single for: the occurrence, or the run where there is none."""
-        return f"{self.job}/{self.schedule}@{instant(self.nominal_time)}" if self.schedule else f"run/{self.id}"
+        return scope_of(self.job, self.schedule, self.nominal_time, self.id)
 
     def as_json(self) -> dict[str, Any]:
         """The stable form of `--json` and the API: instants in ISO 8601 UTC."""
@@ -176,10 +185,6 @@ class AttemptRow(_Row):
     message: str | None
     traceback: str | None = field(repr=False)
 
-    def as_json(self) -> dict[str, Any]:
-        """All fields, instants in ISO 8601 UTC."""
-        return {item.name: plain(getattr(self, item.name)) for item in fields(self)}
-
 
 def since_queued(run: RunRow, attempts: Sequence[AttemptRow]) -> Sequence[AttemptRow]:
     """Those of a run's attempts, first to last, that it made since it was queued, or since it last came back from death."""
@@ -197,10 +202,6 @@ class LogRow(_Row):
     at: datetime
     level: str
     message: str
-
-    def as_json(self) -> dict[str, Any]:
-        """All fields, instants in ISO 8601 UTC."""
-        return {item.name: plain(getattr(self, item.name)) for item in fields(self)}
 
 
 @dataclass(frozen=True)
@@ -272,10 +273,6 @@ class PauseRow(_Row):
         """Whether it holds at this instant; half-open."""
         ends = [end for end in (self.until, self.ended_at) if end is not None]
         return self.since <= moment and all(moment < end for end in ends)
-
-    def as_json(self) -> dict[str, Any]:
-        """All fields, instants in ISO 8601 UTC."""
-        return {item.name: plain(getattr(self, item.name)) for item in fields(self)}
 
 
 @dataclass(frozen=True)

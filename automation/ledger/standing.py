@@ -24,7 +24,7 @@ from automation.ledger.tables import occurrences, runs, schedules
 Key = tuple[str, str]
 
 #: How many of a job's newest runs are asked when it last ended: a short walk along an index, however long its history.
-_NEWEST = 100
+NEWEST_LOOKED_AT = 100
 _OPEN = runs.c.state.in_(OPEN) & ~BROUGHT_BACK
 
 
@@ -125,10 +125,20 @@ class Standing:
         wanted = list(keys)
         columns = (occurrences.c.job, occurrences.c.schedule)
         ran = _among(occurrences, wanted) & (occurrences.c.decision == State.QUEUED)
+        gone = sa.select(schedules.c.job, schedules.c.schedule, schedules.c.forgotten)
         with reading(self._engine) as connection:
             rows = connection.execute(sa.select(*columns, sa.func.count()).where(ran).group_by(*columns))
             counted = {(job, schedule): number for job, schedule, number in rows}
-        return {key: counted.get(key, 0) for key in wanted}
+            forgotten = connection.execute(gone.where(_among(schedules, wanted)))
+            before = {(job, schedule): number for job, schedule, number in forgotten}
+        return {key: counted.get(key, 0) + before.get(key, 0) for key in wanted}
+
+    def forgotten(self, keys: Iterable[Key]) -> dict[Key, datetime]:
+        """Up to which moment what was done of these schedules may be no longer recorded; absent are those of which all is."""
+        query = sa.select(schedules.c.job, schedules.c.schedule, schedules.c.forgotten_until)
+        known = _among(schedules, keys) & schedules.c.forgotten_until.is_not(None)
+        with reading(self._engine) as connection:
+            return {(job, schedule): moment for job, schedule, moment in connection.execute(query.where(known))}
 
     def last_ends(self, jobs: Iterable[str]) -> dict[str, datetime]:
         """When a run of each of these jobs ended last, of its newest hundred; absent are jobs that have an open run, or none.
@@ -137,7 +147,7 @@ class Standing:
         """
         wanted = set(jobs)
         wanted -= self.busy_jobs(wanted).keys()
-        newest = sa.select(runs.c.finished_at).order_by(runs.c.queued_at.desc()).limit(_NEWEST)
+        newest = sa.select(runs.c.finished_at).order_by(runs.c.queued_at.desc()).limit(NEWEST_LOOKED_AT)
         ends: dict[str, datetime] = {}
         with reading(self._engine) as connection:
             for job in wanted:

@@ -17,9 +17,9 @@ from automation.ledger.tables import runs
 from automation.text import count
 
 AUTHOR = "automation"
-_KINDS = (Kind.SCHEDULED, Kind.CATCHUP)
+TELLING_KINDS = (Kind.SCHEDULED, Kind.CATCHUP)
 #: A run that skipped itself has looked, and found nothing wrong; one that was cancelled or never began says nothing.
-_TELLING = (State.SUCCEEDED, State.SKIPPED, State.DEAD)
+TELLING = (State.SUCCEEDED, State.SKIPPED, State.DEAD)
 
 
 def pause_if_failing(connection: sa.Connection, run_id: str, now: datetime) -> PauseRow | None:
@@ -30,7 +30,7 @@ def pause_if_failing(connection: sa.Connection, run_id: str, now: datetime) -> P
     run = connection.execute(sa.select(runs.c.job, runs.c.kind, runs.c.reason, runs.c.spec).where(runs.c.id == run_id))
     job, kind, reason, spec = run.one()
     allowed = int(spec.get("pause_after_failures") or 0)
-    if not allowed or kind not in _KINDS or not _all_died(connection, job, allowed):
+    if not allowed or kind not in TELLING_KINDS or not _all_died(connection, job, allowed):
         return None
     if open_pause(connection, "job", job, now, alone=True) is not None:
         return None
@@ -39,7 +39,7 @@ def pause_if_failing(connection: sa.Connection, run_id: str, now: datetime) -> P
 
 
 def _all_died(connection: sa.Connection, job: str, allowed: int) -> bool:
-    telling = (runs.c.job == job) & (runs.c.attempt > 0) & runs.c.kind.in_(_KINDS) & runs.c.state.in_(_TELLING)
+    telling = (runs.c.job == job) & (runs.c.attempt > 0) & runs.c.kind.in_(TELLING_KINDS) & runs.c.state.in_(TELLING)
     resumed = last_end(connection, "job", job)
     if resumed is not None:
         telling &= runs.c.finished_at > resumed

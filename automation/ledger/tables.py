@@ -48,6 +48,9 @@ schedules = sa.Table(
     sa.Column("cursor", UtcDateTime, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
+    # Of occurrences that are no longer kept: how many were to run, and the newest moment that was done.
+    sa.Column("forgotten", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("forgotten_until", UtcDateTime),
 )
 
 runs = sa.Table(
@@ -155,6 +158,7 @@ artifacts = sa.Table(
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("run_id", "name"),
+    sa.Index("ix_automation_artifacts_job", "job", "run_id"),
 )
 
 outbox = sa.Table(
@@ -221,6 +225,7 @@ uniques = sa.Table(
     sa.Column("unique_key", sa.String(200), primary_key=True),
     sa.Column("run_id", ID),
     sa.Column("until", UtcDateTime),
+    sa.Index("ix_automation_uniques_run", "run_id"),
 )
 
 #: Ended pauses stay: what fell due while they lasted may be decided later.

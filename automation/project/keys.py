@@ -32,10 +32,11 @@ RETRY = (
     "respect_retry_after", "retry_after_max", "total_deadline", "max_snoozes", "retry_until_next", "on_exhausted",
 )  # fmt: skip
 SCHEDULE_FILE = ("jobs", "defaults", "calendars", "tags")
-PROJECT_FILE = ("databases", "defaults", "calendars", "tags", "queues")
-PROJECT_ONLY = ("databases", "queues")
+PROJECT_FILE = ("databases", "defaults", "calendars", "tags", "queues", "retention")
+PROJECT_ONLY = ("databases", "queues", "retention")
 DATABASE = ("url",)
 QUEUE = ("max_waiting",)
+RETENTION = ("succeeded", "skipped", "dead", "logs", "artifacts", "outbox", "keep_last")
 
 _LATER_JOB = (
     "pause", "paused", "pause_until", "after", "after_failure", "after_any", "for_each", "alerts",
@@ -48,7 +49,7 @@ _ELSEWHERE = {
     "args": "params", "kwargs": "params", "task": "plugin",
 }  # fmt: skip
 _LATER_FILE = ("groups", "channels")
-_LATER_PROJECT = (*_LATER_FILE, "plugins", "web", "alerts", "limits", "retention")
+_LATER_PROJECT = (*_LATER_FILE, "plugins", "web", "alerts", "limits")
 _LATER_DATABASE = ("schema", "read_only", "pool", "timeout")
 
 

@@ -21,6 +21,7 @@ from automation.project.model import Job, Project, Queue
 from automation.project.names import check_replaced, check_tags_used, refuse_twice
 from automation.project.policies import name_problem
 from automation.project.queues import check_queues_used, read_queues
+from automation.project.retention import read_retention
 from automation.project.shared import File, Tags, read_calendars, read_tags
 from automation.project.source import Source, bears_on, parse_source, read_source, read_text
 from automation.project.timing import Calendars
@@ -146,6 +147,8 @@ class _Loading:
         allowed = Reader(file.defaults, self.notes.beside(), self.secrets).flag("allow_plain_secrets", False)
         self.databases = read_databases(file.top, self.notes, self.secrets, allowed)
         self._queues = read_queues(file.top, self.notes, self.secrets)
+        # What it says is read by those who delete, each time that they begin; here it is only checked.
+        read_retention(file.top, self.notes, self.secrets)
 
     def _read_jobs(self, file: File) -> None:
         """The jobs of one file."""

@@ -24,6 +24,7 @@ from automation.health.services import check_redis
 from automation.queue.app import make_app
 from automation.queue.door import Door
 from automation.scheduler.scheduler import LedgerScheduler
+from automation.scheduler.tidying import Tidying
 from automation.secrets import mask_urls
 from automation.services import Services
 from automation.sight import Sight
@@ -48,7 +49,7 @@ def run_scheduler(services: Services) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    scheduler = LedgerScheduler(app, services, door, sight)
+    scheduler, tidying = LedgerScheduler(app, services, door, sight), Tidying(services)
     woken: list[int] = []
 
     def look(number: int, _frame: FrameType | None) -> None:
@@ -64,6 +65,8 @@ def run_scheduler(services: Services) -> int:
         try:
             pause = scheduler.tick()
             failures = 0
+            if pause:
+                pause -= tidying.step(leads=scheduler.leads)
         except (RedisError, SQLAlchemyError, AutomationError, OSError) as error:
             pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
             failures += 1

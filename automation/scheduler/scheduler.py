@@ -74,6 +74,11 @@ class LedgerScheduler(RedBeatScheduler):  # type: ignore[misc]
         self._house.keep()
         return 0.0 if more else self.reload.hurry(self._pause())
 
+    @property
+    def leads(self) -> bool:
+        """Whether it fires now."""
+        return self.firing.project is not None
+
     def forget(self) -> None:
         """Take every entry out of Redis; for a schedule that nobody is to go on with."""
         self._entries.remove()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automation.artifacts import check_name, media_type_of, write_file
+from automation.artifacts import check_name, media_type_of, remove_files, write_file
 from automation.errors import InvalidInput
 
 
@@ -88,3 +88,16 @@ def test_file_of_another_disk_is_copied_whole(tmp_path: Path, monkeypatch: pytes
 
     assert path.read_text() == "new"
     assert [one.name for one in tmp_path.rglob("*") if one.is_file()] == ["a.txt"]
+
+
+def test_removed_files_take_their_folders_with_them(tmp_path: Path) -> None:
+    """A folder that still has a file stays, one that was removed before is no error, and nothing outside is touched."""
+    root, run = tmp_path / "artifacts", tmp_path / "artifacts" / "books" / "r1"
+    first, second = (write_file(run, name, "x")[0] for name in ("a.csv", "b.csv"))
+    outside = tmp_path / "a.csv"
+    outside.write_text("mine")
+    assert remove_files(root, [first, first, outside, run / ".." / ".." / ".." / "a.csv"]) == 1
+    assert second.exists()
+    assert outside.exists()
+    assert remove_files(root, [second]) == 1
+    assert not run.exists()
