@@ -36,6 +36,7 @@ class Settings:
     redis_url: RedBeat's Redis; None means the broker's, or the embedded one.
     lease: how long a worker's claim holds without a heartbeat.
     grace: how long a stopping worker lets its runs go on.
+    stand_in: how long no scheduler may have led before workers fire what is due; zero is for ever.
     workers: runs at once in one worker process.
     key_prefix: stands before every Redis key and queue name of ours.
     """
@@ -50,6 +51,7 @@ class Settings:
     secret_key: str | None = field(default=None, repr=False)
     lease: timedelta = timedelta(seconds=20)
     grace: timedelta = timedelta(seconds=25)
+    stand_in: timedelta = timedelta(seconds=15)
     workers: int = 2
     key_prefix: str = "automation"
     host: str = "127.0.0.1"
@@ -105,6 +107,7 @@ def read_settings(project: Path, environ: Mapping[str, str] | None = None) -> Se
         secret_key=reader.checked("SECRET_KEY", _secret_key),
         lease=reader.duration("LEASE", "20s", "2s", "1h"),
         grace=reader.duration("GRACE", "25s", "0s", "1h"),
+        stand_in=reader.duration("STAND_IN", "15s", "0s", "1h"),
         workers=workers,
         key_prefix=reader.checked("KEY_PREFIX", _key_prefix) or "automation",
         host=reader.text("HOST", "127.0.0.1"),

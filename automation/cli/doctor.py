@@ -162,9 +162,10 @@ def _ledger(services: Services) -> Iterator[Check]:
     now = services.clock.now()
     yield check_clock(now, there, services.settings.lease)
     schedulers = ledger.processes.alive("scheduler", within=_ALIVE)
-    yield check_scheduler(schedulers, now)
+    workers = ledger.processes.alive("worker", within=_ALIVE)
+    yield check_scheduler(schedulers, now, sum(bool(each.info.get("stands_in")) for each in workers))
     yield _active(services, [each.info for each in schedulers if each.info.get("leader")])
-    yield check_workers(ledger.processes.alive("worker", within=_ALIVE), now)
+    yield check_workers(workers, now)
 
 
 def _size(services: Services) -> Check:

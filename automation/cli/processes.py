@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from automation.queue.door import Door
+    from automation.scheduler.stand_in import StandIn
     from automation.services import Services
 
 database = typer.Typer(help="The ledger's database.", no_args_is_help=True, rich_markup_mode=None)
@@ -48,7 +50,13 @@ def worker(
     services = _services(context, pooled=False)
     services.ledger.queries.counts()
     names = [name.strip() for name in queues.split(",") if name.strip()] or _queues(services)
-    _end(run_worker(services, names, concurrency or services.settings.workers), services)
+    _end(run_worker(services, names, concurrency or services.settings.workers, _stand_in), services)
+
+
+def _stand_in(services: Services, door: Door) -> StandIn:
+    from automation.scheduler.stand_in import StandIn
+
+    return StandIn(services, door)
 
 
 @database.command("upgrade")

@@ -107,8 +107,19 @@ def check_workers(workers: Sequence[ProcessRow], now: datetime) -> Check:
     return ok("workers", f"{count(len(workers), 'worker')}: {', '.join(_sign(each, now) for each in workers)}")
 
 
-def check_scheduler(schedulers: Sequence[ProcessRow], now: datetime) -> Check:
-    """Whether a scheduler leads, and when it last looked for due work."""
+def check_scheduler(schedulers: Sequence[ProcessRow], now: datetime, stand_ins: int = 0) -> Check:
+    """Whether a scheduler leads, and when it last looked for due work.
+
+    Parameters
+    ----------
+    stand_ins: workers that fire what is due, since no scheduler does.
+    """
+    if stand_ins and not any(each.info.get("leader") for each in schedulers):
+        return warn(
+            "scheduler",
+            f"None leads; {count(stand_ins, 'worker')} fire what is due in its place, and nobody takes changed files over. "
+            "Start one with: automation up, or automation scheduler",
+        )
     if not schedulers:
         return fail("scheduler", "No scheduler has reported lately; nothing fires. Start one with: automation up")
     leaders = [each for each in schedulers if each.info.get("leader")]

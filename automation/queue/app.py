@@ -16,6 +16,7 @@ from automation.settings import Settings
 
 RUN_TASK = "automation.run"
 DELIVER_TASK = "automation.deliver"
+STAND_IN_TASK = "automation.stand-in"
 LOCK_SECONDS = 5.0
 LOOP_SECONDS = 1.0
 #: How long a broker that has taken a connection may take to answer; one that is frozen takes connections.

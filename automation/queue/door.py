@@ -23,7 +23,15 @@ from automation.errors import BrokerUnavailable
 from automation.ledger.leases import interval
 from automation.ledger.ledger import Ledger
 from automation.ledger.rows import Waiting
-from automation.queue.app import ANSWER_SECONDS, DELIVER_TASK, RUN_TASK, broker_priority, make_app, queue_name
+from automation.queue.app import (
+    ANSWER_SECONDS,
+    DELIVER_TASK,
+    RUN_TASK,
+    STAND_IN_TASK,
+    broker_priority,
+    make_app,
+    queue_name,
+)
 from automation.queue.envelope import Envelope
 from automation.queue.message import message_id, signature
 from automation.secrets import mask_urls
@@ -34,6 +42,7 @@ _log = logging.getLogger(__name__)
 REPEAT = timedelta(seconds=30)
 #: What AMQP says of a queue that is not there, and kombu in its place.
 _NO_SUCH_QUEUE = "404"
+_FIRST = 9
 
 
 class Door:
@@ -102,10 +111,17 @@ class Door:
 
     def deliver(self, queue: str) -> None:
         """Ask a worker of this queue to send the outbox's due mails. Raises BrokerUnavailable."""
-        options: dict[str, Any] = {"expires": 10, "ignore_result": True, "retry": False}
+        self._ask_for(DELIVER_TASK, queue, 10)
+
+    def stand_in(self, queue: str) -> None:
+        """Ask a worker of this queue to fire what is due, before any run that waits there. Raises BrokerUnavailable."""
+        self._ask_for(STAND_IN_TASK, queue, 5, broker_priority(self._endpoints.celery_url, _FIRST))
+
+    def _ask_for(self, task: str, queue: str, lives: float, priority: int | None = None) -> None:
+        options: dict[str, Any] = {"expires": lives, "ignore_result": True, "retry": False, "priority": priority}
         with self._asking():
             name = queue_name(self._prefix, queue)
-            self.app.send_task(DELIVER_TASK, args=[], queue=name, confirm_timeout=ANSWER_SECONDS, **options)
+            self.app.send_task(task, args=[], queue=name, confirm_timeout=ANSWER_SECONDS, **options)
 
     def depth(self, queue: str) -> int:
         """Messages waiting in a queue. Raises BrokerUnavailable."""

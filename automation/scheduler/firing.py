@@ -20,7 +20,6 @@ from automation.ledger.occurrences import Decided
 from automation.ledger.rows import Waiting
 from automation.ledger.standing import Key
 from automation.project.model import Job, Project, Schedule
-from automation.scheduler.entries import Entries
 from automation.scheduler.situations import Situations
 from automation.services import Services
 
@@ -44,13 +43,41 @@ class Bell(Protocol):
         ...
 
 
+class Timetable(Protocol):
+    """When which schedule is due: RedBeat's entries, or what stands for them."""
+
+    def take(self, project: Project) -> None:
+        """From now on the schedules are those of this project's active jobs."""
+        ...
+
+    def install(self, cursors: Mapping[Key, datetime]) -> None:
+        """Write all as the ledger has them."""
+        ...
+
+    def advance(self, cursors: Mapping[Key, datetime]) -> None:
+        """Move these on."""
+        ...
+
+    def postpone(self, key: Key, until: datetime | None) -> None:
+        """Look at this schedule again then; None is never."""
+        ...
+
+    def due(self, now: datetime, limit: int) -> list[Key]:
+        """Those that are due, earliest first."""
+        ...
+
+    def clear(self) -> None:
+        """Drop all, damaged as it may be."""
+        ...
+
+
 class Firing:
     """Fires what is due of the version of the project that it leads with.
 
     `project` is that version, None before the first and after `rest`; `revision` is the configuration's in the ledger.
     """
 
-    def __init__(self, services: Services, entries: Entries, door: Bell) -> None:
+    def __init__(self, services: Services, entries: Timetable, door: Bell) -> None:
         self._services, self._entries, self._door = services, entries, door
         self.project: Project | None = None
         self.revision = 0

@@ -32,6 +32,7 @@ from automation.services import Services
 from automation.sight import Sight
 from automation.text import count, format_duration
 from automation.worker.children import Children
+from automation.worker.vigil import Vigil
 
 _log = logging.getLogger(__name__)
 _RESCUE_SECONDS = 1.0
@@ -58,6 +59,7 @@ class Keeper:
     def __init__(self, services: Services, door: Door, worker: Any, sight: Sight, leaving: mmap) -> None:
         self._services, self._door, self._worker, self._sight = services, door, worker, sight
         self.children = Children(worker)
+        self._vigil = Vigil(services, door, sight)
         self.renew_every = services.settings.lease.total_seconds() / 4
         self._renewed_at = self._rescued_at = self._delivered_at = float("-inf")
         self._watch = StepWatch(services.clock, services.settings.lease)
@@ -141,6 +143,7 @@ class Keeper:
             # The scheduler rings in time; what it left for so long, it is not there to ring for.
             self._door.ring(ledger, ledger.leases.unpublished(overdue=timedelta() if freed else _RING_AFTER))
             self._door.ring_silent(ledger)
+        self._vigil.keep()
         if now - self._delivered_at >= _DELIVER_SECONDS:
             self._delivered_at = now
             ledger.outbox.doubt_expired()

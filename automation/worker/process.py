@@ -29,7 +29,7 @@ from automation.text import count
 from automation.worker.alarm import no_alarm, ring_every, silence
 from automation.worker.consumer import PatientConsumer
 from automation.worker.keeper import Keeper
-from automation.worker.task import Child, register
+from automation.worker.task import Child, MakeStandIn, register
 
 _log = logging.getLogger("automation.worker")
 
@@ -67,7 +67,7 @@ class KeeperStep(bootsteps.StartStopStep):
             timer.cancel()
 
 
-def run_worker(services: Services, queues: Sequence[str], concurrency: int) -> int:
+def run_worker(services: Services, queues: Sequence[str], concurrency: int, stand_in: MakeStandIn) -> int:
     """Work until told to stop; returns the exit code.
 
     Parameters
@@ -75,6 +75,7 @@ def run_worker(services: Services, queues: Sequence[str], concurrency: int) -> i
     services: made with `pooled=False`: this process forks.
     queues: which queues to take runs from.
     concurrency: runs at once, a process each.
+    stand_in: makes who fires while no scheduler does; called in a child, and not before it is needed.
     """
     # Celery warns of root because of pickle, which we do not accept.
     warnings.filterwarnings("ignore", category=SecurityWarning)
@@ -93,7 +94,7 @@ def run_worker(services: Services, queues: Sequence[str], concurrency: int) -> i
 
     def open_child(**_: Any) -> None:
         no_alarm()
-        child = Child(settings, sight.name, leaving)
+        child = Child(settings, sight.name, leaving, stand_in)
         for task in tasks:
             type(task).child = child
 

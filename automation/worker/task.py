@@ -1,6 +1,6 @@
-"""The tasks of a worker's child process: do a run, deliver the outbox.
+"""The tasks of a worker's child process: do a run, deliver the outbox, fire while no scheduler does.
 
-Owns: what a message may start: exactly these two.
+Owns: what a message may start: exactly these three.
 Never: takes anything but a run's id from a message.
 """
 
@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import logging
 import signal
+from collections.abc import Callable
 from functools import cached_property
 from mmap import mmap
-from typing import Any
+from typing import Any, Protocol
 
 from celery import Celery, Task
 from sqlalchemy.exc import SQLAlchemyError
 
 from automation.broker.key import secret_key
+from automation.errors import AutomationError
 from automation.ledger.runs import Claimant
 from automation.ledger.states import FINAL
 from automation.logs import configure
-from automation.queue.app import DELIVER_TASK, RUN_TASK
+from automation.queue.app import DELIVER_TASK, RUN_TASK, STAND_IN_TASK
 from automation.queue.door import Door
 from automation.queue.message import genuine
 from automation.runner.attempt import attempt
@@ -27,20 +29,38 @@ from automation.runner.deliver import deliver
 from automation.runner.telling import tell
 from automation.services import Services, build_services
 from automation.settings import Settings, process_id
+from automation.worker.vigil import scheduler_leads
 
 _log = logging.getLogger(__name__)
+
+
+class StandIn(Protocol):
+    """Fires what is due."""
+
+    def fire(self) -> None:
+        """Decide, record and publish it."""
+        ...
+
+
+MakeStandIn = Callable[[Services, Door], StandIn]
 
 
 class Child:
     """What a child process works with: services of its own, opened after the fork."""
 
-    def __init__(self, settings: Settings, worker: str, leaving: mmap) -> None:
+    def __init__(self, settings: Settings, worker: str, leaving: mmap, make_stand_in: MakeStandIn) -> None:
         self.services: Services = build_services(settings.project)
         configure(self.services.redactor, form=settings.log_format, level=settings.log_level)
         self.services.bus.listen(tell)
         self.key = secret_key(settings)
         self.claimant = Claimant(worker, process_id())
         self._leaving = leaving
+        self._make_stand_in = make_stand_in
+
+    @cached_property
+    def stand_in(self) -> StandIn:
+        """Who fires while no scheduler does."""
+        return self._make_stand_in(self.services, self.door)
 
     @cached_property
     def door(self) -> Door:
@@ -97,11 +117,30 @@ class DeliverTask(Task[Any, None]):
         deliver(self.child.services, stopping=self.child.leaving)
 
 
+class StandInTask(Task[Any, None]):
+    """Fire what is due, where still no scheduler leads."""
+
+    name = STAND_IN_TASK
+    Request = "automation.worker.consumer:PromptRequest"
+    ignore_result = True
+    child: Child | None = None
+
+    def run(self, *_: Any, **__: Any) -> None:
+        """Fire; beside a scheduler, or another one who does this, it changes nothing."""
+        assert self.child is not None, "the child's services are made before its first task"
+        _leave_stopping_to_the_main_process()
+        try:
+            if not scheduler_leads(self.child.services):
+                self.child.stand_in.fire()
+        except (SQLAlchemyError, AutomationError) as error:
+            _log.warning("What is due waits: %s", error)
+
+
 def _leave_stopping_to_the_main_process() -> None:
     """Who stops a whole process group means the main process, which decides when a task must end."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def register(app: Celery) -> tuple[RunTask, DeliverTask]:
-    """The two tasks, bound to the app."""
-    return app.register_task(RunTask()), app.register_task(DeliverTask())
+def register(app: Celery) -> tuple[RunTask, DeliverTask, StandInTask]:
+    """The tasks, bound to the app."""
+    return app.register_task(RunTask()), app.register_task(DeliverTask()), app.register_task(StandInTask())

@@ -77,7 +77,8 @@ class Stack:
         (root / "schedules").mkdir()
         (root / "jobs").mkdir()
         (root / "jobs" / "act.py").write_text(PLUGIN)
-        self.environ = {"AUTOMATION_LEASE": "4s", "AUTOMATION_GRACE": "1s", **environ}
+        quick = {"AUTOMATION_LEASE": "4s", "AUTOMATION_GRACE": "1s", "AUTOMATION_STAND_IN": "0s"}
+        self.environ = {**quick, **environ}
         self.processes: list[subprocess.Popen[bytes]] = []
         self.log = root / "processes.log"
 

@@ -20,7 +20,7 @@ def test_worker_takes_the_next_message_of_a_run_whose_first_expired() -> None:
     settings = read_settings(Path("/srv/shop"), {})
     where = Endpoints("memory://", "redis://localhost/1")
     app = make_app(settings, where)
-    task, _ = register(app)
+    task, *_ = register(app)
     door = Door(app, where, settings, "k" * 16)
     door.publish([Waiting("r1", "default", 5)])
     door.publish([Waiting("r1", "default", 5, rings=1)])
