@@ -3,7 +3,7 @@
 Ours is `automation scheduler` with its ledger on SQLite, every commit on disk; the peer is `celery beat` with RedBeat's
 scheduler, which records nothing. Both work through the same embedded broker, in turns, in this one run.
 
-Owns: the project, the broker and the schedulers of one measurement.
+Owns: the schedulers of one measurement.
 Never: touches another broker than its own.
 """
 
@@ -11,40 +11,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
 from celery import Celery
 from celery.schedules import schedule
+from ground import DEADLINE, Figures, Ground, ground, load, medians, process, processor
 from redbeat.schedulers import RedBeatSchedulerEntry
 from redis import Redis
 
-from automation.broker.endpoints import Endpoints, endpoints, wait_ready
-from automation.clock import SystemClock
 from automation.queue.app import queue_name
-from automation.services import Services, build_services
 
-AUTOMATION = [sys.executable, "-m", "automation"]
-DEADLINE = 900.0
 #: The peer's entries are not due again for so long.
 LONG = timedelta(days=1)
-TICKS = os.sysconf("SC_CLK_TCK")
-PLUGIN = """
-from automation import Context, plugin
-
-@plugin("noop")
-def noop(ctx: Context) -> None:
-    "Do nothing."
-"""
 PEER = """
 import sys
 from celery import Celery
@@ -52,25 +35,6 @@ app = Celery("bare", broker={broker!r})
 app.conf.update(redbeat_redis_url={redis!r}, redbeat_key_prefix="peer:", task_default_queue="peer",
     task_ignore_result=True, timezone="UTC", beat_max_loop_interval=1, redbeat_lock_timeout=30)
 """
-Figures = dict[str, float]
-
-
-@contextmanager
-def process(command: list[str], cwd: Path) -> Iterator[int]:
-    """A process for the time of the block, and its pid; its words go to a file beside it."""
-    with Path(cwd, "output.txt").open("ab") as output:
-        running = subprocess.Popen(command, cwd=cwd, stdout=output, stderr=output)
-        try:
-            yield running.pid
-        finally:
-            running.terminate()
-            running.wait(timeout=60)
-
-
-def processor(pid: int) -> float:
-    """Seconds of processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def burst(waiting: Callable[[], int], due: float, number: int, pid: int) -> Figures:
@@ -91,10 +55,10 @@ def burst(waiting: Callable[[], int], due: float, number: int, pid: int) -> Figu
     }
 
 
-def ours(services: Services, where: Endpoints, project: Path, number: int, times: int, every: int) -> list[Figures]:
+def ours(at: Ground, number: int, times: int, every: int) -> list[Figures]:
     """Bursts of our scheduler; between two of them the runs are done."""
-    redis = Redis.from_url(where.redis_url)
-    queue = queue_name(services.settings.key_prefix, "default")
+    redis = at.redis
+    queue = queue_name(at.prefix, "default")
     names = [queue, *(f"{queue}\x06\x16{step}" for step in range(1, 10))]
 
     def waiting() -> int:
@@ -103,11 +67,9 @@ def ours(services: Services, where: Endpoints, project: Path, number: int, times
                 pipe.llen(name)
             return sum(pipe.execute())
 
-    jobs = (f'[jobs.job-{number:06}]\nplugin = "noop"\nevery = "{every}s"\n' for number in range(number))
-    Path(project, "schedules", "burst.toml").write_text("".join(jobs))
-    entries = f"{services.settings.key_prefix}:redbeat::schedule"
+    entries = f"{at.prefix}:redbeat::schedule"
     found = []
-    with process([*AUTOMATION, "-C", str(project), "scheduler"], project) as pid:
+    with process([*at.command, "scheduler"], at.project) as pid:
         while redis.zcard(entries) != number:
             time.sleep(0.1)
         time.sleep(1)
@@ -116,22 +78,22 @@ def ours(services: Services, where: Endpoints, project: Path, number: int, times
             due = ((time.time() + 3) // every + 1) * every
             time.sleep(due - time.time() - 2)
             redis.delete(*names)
-            with services.ledger.engine.begin() as connection:
+            with at.services.ledger.engine.begin() as connection:
                 connection.execute(sa.text("UPDATE automation_runs SET state = 'succeeded', finished_at = queued_at"))
             found.append(burst(waiting, due, number, pid))
     return found
 
 
-def peer(where: Endpoints, project: Path, number: int, times: int) -> list[Figures]:
+def peer(at: Ground, number: int, times: int) -> list[Figures]:
     """Bursts of stock RedBeat."""
-    text = PEER.format(broker=where.celery_url, redis=where.redis_url)
-    Path(project, "peer.py").write_text(text)
-    redis = Redis.from_url(where.redis_url)
+    text = PEER.format(broker=at.where.celery_url, redis=at.where.redis_url)
+    Path(at.project, "peer.py").write_text(text)
+    redis = at.redis
     names: dict[str, Celery] = {}
     exec(compile(text, "peer.py", "exec"), names)
     command = [sys.executable, "-m", "celery", "-A", "peer", "beat", "-S", "redbeat.RedBeatScheduler"]
     found = []
-    with process(command, project) as pid:
+    with process(command, at.project) as pid:
         while not redis.exists("peer::lock"):
             time.sleep(0.1)
         for _ in range(times):
@@ -166,31 +128,17 @@ def _save(redis: Redis, app: Celery, number: int, last: datetime) -> None:
         pipe.execute()
 
 
-def medians(found: list[Figures]) -> Figures:
-    """The middle of each figure."""
-    return {name: round(statistics.median(one[name] for one in found), 3) for name in found[0]}
-
-
 def measured(number: int, times: int, every: int) -> dict[str, object]:
     """Both, with a broker of their own."""
-    with tempfile.TemporaryDirectory(prefix="automation-bench-") as folder:
-        project = Path(folder)
-        for name, text in {"jobs/noop.py": PLUGIN, "schedules/burst.toml": ""}.items():
-            Path(project, name).parent.mkdir()
-            Path(project, name).write_text(text)
-        services = build_services(project)
-        services.upgraded_ledger()
-        where = endpoints(services.settings)
-        with process([*AUTOMATION, "-C", str(project), "broker"], project):
-            wait_ready(where, SystemClock(), timedelta(seconds=30))
-            stock = peer(where, project, number, times)
-            own = ours(services, where, project, number, times, every)
-        services.close()
+    jobs = (f'[jobs.job-{job:06}]\nplugin = "noop"\nevery = "{every}s"\n' for job in range(number))
+    with ground("".join(jobs)) as at:
+        stock = peer(at, number, times)
+        own = ours(at, number, times, every)
     both = {"automation": medians(own), "celery-redbeat": medians(stock)}
     ratio = {
         name: round(both["automation"][name] / value, 2) for name, value in both["celery-redbeat"].items() if value
     }
-    return {"schedules": number, "times": times, **both, "ratio": ratio, "load": round(os.getloadavg()[0], 1)}
+    return {"schedules": number, "times": times, **both, "ratio": ratio, "load": load()}
 
 
 def main() -> None:

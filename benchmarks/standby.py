@@ -2,7 +2,7 @@
 
 The leader is killed by SIGKILL; counted is until a second scheduler, which was waiting, has the lock.
 
-Owns: the project, the broker and the two schedulers of one measurement.
+Owns: the two schedulers of one measurement.
 Never: touches another broker than its own.
 """
 
@@ -12,89 +12,28 @@ import argparse
 import json
 import os
 import signal
-import statistics
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import timedelta
-from pathlib import Path
+from contextlib import ExitStack
 
-from redis import Redis
-
-from automation.broker.endpoints import endpoints, wait_ready
-from automation.clock import SystemClock
-from automation.services import build_services
-
-AUTOMATION = [sys.executable, "-m", "automation"]
-DEADLINE = 900.0
-TICKS = os.sysconf("SC_CLK_TCK")
-PLUGIN = """
-from automation import Context, plugin
-
-@plugin("noop")
-def noop(ctx: Context) -> None:
-    "Do nothing."
-"""
-
-
-@contextmanager
-def process(command: list[str], cwd: Path) -> Iterator[int]:
-    """A process for the time of the block, and its pid; its words go to a file beside it."""
-    with Path(cwd, "output.txt").open("ab") as output:
-        running = subprocess.Popen(command, cwd=cwd, stdout=output, stderr=output)
-        try:
-            yield running.pid
-        finally:
-            running.terminate()
-            running.wait(timeout=60)
-
-
-def processor(pid: int) -> float:
-    """Seconds of processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def until(done: Callable[[], bool]) -> float:
-    """Seconds until something is so."""
-    started = time.monotonic()
-    while not done():
-        if time.monotonic() > started + DEADLINE:
-            raise SystemExit(f"Nothing came of it in {DEADLINE:.0f} seconds")
-        time.sleep(0.01)
-    return time.monotonic() - started
+from ground import ground, load, medians, process, processor, until
 
 
 def measured(number: int, quiet: float) -> dict[str, float]:
     """One scheduler's life, and the beginning of the next."""
-    with tempfile.TemporaryDirectory(prefix="automation-bench-") as folder, ExitStack() as stack:
-        project = Path(folder)
-        jobs = (f'[jobs.job-{job:06}]\nplugin = "noop"\nevery = "30d"\n' for job in range(number))
-        for name, text in {"jobs/noop.py": PLUGIN, "schedules/many.toml": "".join(jobs)}.items():
-            Path(project, name).parent.mkdir()
-            Path(project, name).write_text(text)
-        services = build_services(project)
-        services.upgraded_ledger()
-        where, prefix = endpoints(services.settings), services.settings.key_prefix
-        services.close()
-        command = [*AUTOMATION, "-C", str(project)]
-        stack.enter_context(process([*command, "broker"], project))
-        wait_ready(where, SystemClock(), timedelta(seconds=30))
-        redis = Redis.from_url(where.redis_url)
-        leader = stack.enter_context(process([*command, "scheduler"], project))
-        ready = until(lambda: redis.zcard(f"{prefix}:redbeat::schedule") == number)
+    jobs = (f'[jobs.job-{job:06}]\nplugin = "noop"\nevery = "30d"\n' for job in range(number))
+    with ground("".join(jobs)) as at, ExitStack() as stack:
+        redis, entries, holder = at.redis, f"{at.prefix}:redbeat::schedule", f"{at.prefix}:redbeat::lock"
+        leader = stack.enter_context(process([*at.command, "scheduler"], at.project))
+        ready = until(lambda: redis.zcard(entries) == number)
         time.sleep(2)
         before = processor(leader)
         time.sleep(quiet)
         idle = (processor(leader) - before) / quiet
-        stack.enter_context(process([*command, "scheduler"], project))
+        stack.enter_context(process([*at.command, "scheduler"], at.project))
         time.sleep(4 + number / 500)
-        lock = redis.get(f"{prefix}:redbeat::lock")
+        lock = redis.get(holder)
         os.kill(leader, signal.SIGKILL)
-        follows = until(lambda: redis.get(f"{prefix}:redbeat::lock") not in (None, lock))
+        follows = until(lambda: redis.get(holder) not in (None, lock))
     return {
         "s from start to entries": ready,
         "ms of processor a second while idle": idle * 1000,
@@ -110,8 +49,8 @@ def main() -> None:
     parser.add_argument("--quiet", type=float, default=20, help="seconds for which nothing is due")
     wanted = parser.parse_args()
     found = [measured(wanted.schedules, wanted.quiet) for _ in range(wanted.times)]
-    middle = {name: round(statistics.median(one[name] for one in found), 2) for name in found[0]}
-    print(json.dumps({"schedules": wanted.schedules, "times": wanted.times, **middle}, indent=2))
+    shape = {"schedules": wanted.schedules, "times": wanted.times}
+    print(json.dumps({**shape, **medians(found), "load": load()}, indent=2))
 
 
 if __name__ == "__main__":
