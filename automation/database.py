@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from automation.clock import SystemClock
 from automation.errors import InvalidInput
 from automation.secrets import mask_urls
-from automation.turns import Turn
+from automation.turns import Turn, WriteAheadLog
 
 _DRIVERS = {
     "sqlite": "sqlite+pysqlite",
@@ -143,7 +143,7 @@ def _sqlite_engine(url: URL, *, pooled: bool, durable: bool, read_only: bool) ->
 
     sa.event.listen(engine, "connect", on_connect)
     if durable and url.database and url.database != ":memory:":
-        _take_turns(engine, Path(f"{url.database}-turn"))
+        _take_turns(engine, Path(url.database))
     sa.event.listen(engine, "begin", on_begin)
     return engine
 
@@ -152,10 +152,12 @@ def _take_turns(engine: sa.Engine, path: Path) -> None:
     """Let writers of our own file queue up before they begin; a turn ends when the connection is given back."""
 
     def on_connect(_connection: object, record: Any) -> None:
-        record.info["turn"] = Turn(path, SystemClock())
+        record.info["turn"] = Turn(Path(f"{path}-turn"), SystemClock())
+        record.info["log"] = WriteAheadLog(Path(f"{path}-wal"))
 
     def on_close(_connection: object, record: Any) -> None:
         record.info.pop("turn").close()
+        record.info.pop("log").close()
 
     def on_checkin(_connection: object, record: Any) -> None:
         if "turn" in record.info:
@@ -169,6 +171,39 @@ def _take_turns(engine: sa.Engine, path: Path) -> None:
     sa.event.listen(engine, "close", on_close)
     sa.event.listen(engine, "checkin", on_checkin)
     sa.event.listen(engine, "begin", on_begin)
+
+
+@contextmanager
+def light(engine: sa.Engine, *, sync: bool = False) -> Iterator[sa.Connection]:
+    """A write transaction that survives the death of every process, and on our SQLite file not always that of the machine.
+
+    For what is true only as long as the machine is up, or may be done again. What is committed after it, by whomever,
+    is never on disk without it. On a server, which may die alone, it is like any other.
+
+    Parameters
+    ----------
+    sync: bring it to disk after all, once the next writer has its turn.
+    """
+    with engine.connect() as connection:
+        raw = connection.connection.driver_connection if "log" in connection.info else None
+        if raw is None:
+            with connection.begin():
+                yield connection
+            return
+        raw.execute("PRAGMA synchronous = NORMAL")
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            raw.execute("PRAGMA synchronous = FULL")
+        if sync:
+            connection.info["turn"].give()
+            connection.info["log"].sync()
+
+
+#: A write transaction that is on disk when the block has ended, as one of `engine.begin()`; but on our SQLite file others
+#: may write while the disk is at work.
+synced = partial(light, sync=True)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, get_type_hints, overload
 
@@ -207,7 +208,6 @@ class Context:
     log: lines go to the run's log in the ledger and to the process's log.
     http: the guarded HTTP client; closed when the attempt ends.
     state: JSON values of this job, kept between its runs; written when the attempt succeeds.
-    workdir: a folder of this attempt alone, removed at its end.
     project: the project's folder; relative paths in params start there.
     """
 
@@ -221,7 +221,6 @@ class Context:
     log: logging.LoggerAdapter[logging.Logger]
     http: Client
     state: MutableMapping[str, Any]
-    workdir: Path
     project: Path
     dry_run: bool = False
     databases: Callable[[str | None, bool], Engine] = field(repr=False, kw_only=True)
@@ -230,6 +229,7 @@ class Context:
     effects: Effects = field(repr=False, kw_only=True)
     renderer: Renderer = field(repr=False, kw_only=True)
     soup_maker: Callable[[str | bytes], BeautifulSoup] = field(repr=False, kw_only=True)
+    workdir_maker: Callable[[], Path] = field(repr=False, kw_only=True)
 
     def database(self, name: str | None = None, *, read_only: bool = False) -> Engine:
         """The engine of a database named in automation.toml, or of an SQLAlchemy URL; None is `data.db`."""
@@ -266,6 +266,11 @@ class Context:
     def soup(self, page: str | bytes) -> BeautifulSoup:
         """A parsed page (BeautifulSoup on lxml)."""
         return self.soup_maker(page)
+
+    @cached_property
+    def workdir(self) -> Path:
+        """A folder of this attempt alone, made at the first look and removed at the attempt's end."""
+        return self.workdir_maker()
 
     @property
     def cancelled(self) -> bool:

@@ -59,6 +59,7 @@ class Settings:
     log_format: str = "auto"
     log_level: str = "info"
     remote_control: bool = False
+    task_events: bool = False
     smtp_insecure: bool = False
 
     @property
@@ -115,6 +116,7 @@ def read_settings(project: Path, environ: Mapping[str, str] | None = None) -> Se
         log_format=reader.choice("LOG_FORMAT", ("auto", "human", "json")),
         log_level=reader.choice("LOG_LEVEL", ("info", "debug", "warning", "error")),
         remote_control=reader.flag("REMOTE_CONTROL"),
+        task_events=reader.flag("TASK_EVENTS"),
         smtp_insecure=reader.flag("SMTP_INSECURE"),
     )
     reader.unknown_names()

@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d|w)", re.ASCII)
@@ -18,6 +19,7 @@ _LONGEST = timedelta(days=36525)
 DURATION_GRAMMAR = 'a number and a unit (ms, s, m, h, d, w), largest first, such as "90s", "15m", "1h30m", "2d"'
 
 
+@lru_cache(maxsize=1000)
 def parse_duration(text: str) -> timedelta:
     """Read `"90s"`, `"1h30m"`, `"2d"`: units from large to small, each once, at most 100 years.
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from automation.artifacts import Artifact
 from automation.clock import Clock
-from automation.database import insert_or_ignore, reading
+from automation.database import insert_or_ignore, light, reading, synced
 from automation.errors import Refused
 from automation.ledger.states import State
 from automation.ledger.tables import artifacts, job_state, logs, onces, runs
@@ -28,19 +28,19 @@ class Memory:
         self._engine, self._clock = engine, clock
 
     def log(self, run_id: str, attempt: int, lines: Sequence[tuple[datetime, str, str]]) -> None:
-        """Keep log lines: (when, level, message), already masked."""
+        """Keep log lines: (when, level, message), already masked; they are on disk with the verdict at the latest."""
         rows = [
             {"run_id": run_id, "attempt": attempt, "at": at, "level": level, "message": message}
             for at, level, message in lines
         ]
         if rows:
-            with self._engine.begin() as connection:
+            with light(self._engine) as connection:
                 connection.execute(logs.insert(), rows)
 
     def once(self, scope: str, name: str) -> bool:
         """True for the first caller of this name in this scope, after its row is on disk."""
         row = {"scope": scope, "name": name, "at": self._clock.now()}
-        with self._engine.begin() as connection:
+        with synced(self._engine) as connection:
             statement = insert_or_ignore(onces, connection.dialect.name).values(row)
             return connection.execute(statement).rowcount == 1
 

@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from automation.clock import Clock
-from automation.database import insert_or_ignore, reading
+from automation.database import insert_or_ignore, light, reading, synced
 from automation.ledger import places, stopping
 from automation.ledger.occurrences import run_values
 from automation.ledger.rows import NewRun, RunRow, Waiting
@@ -130,6 +130,9 @@ class Runs:
         Parameters
         ----------
         lease: how long the claim holds without a heartbeat.
+
+        On SQLite a machine that loses its power may forget a claim of the last seconds, and does what it would do with
+        one that it knows of: the run begins again. All who could have held it are gone with the machine.
         longest: after how long the attempt is ended by force, read from the run's own spec.
         """
         now = self._clock.now()
@@ -148,7 +151,7 @@ class Runs:
             "total": None,
         }
         opened = {"run_id": run_id, "attempt": run.attempt + 1, "started_at": now}
-        with self._engine.begin() as connection:
+        with light(self._engine) as connection:
             known = {"run": run_id, "known": run.attempt}
             if not places.take(connection, run, now):
                 return None
@@ -167,7 +170,7 @@ class Runs:
     def report_progress(self, run_id: str, attempt: int, done: int, total: int | None) -> bool:
         """How far the attempt is; False when it is no longer the newest."""
         mine = runs.update().where(runs.c.id == run_id, runs.c.attempt == attempt, runs.c.state == State.RUNNING)
-        with self._engine.begin() as connection:
+        with light(self._engine) as connection:
             return connection.execute(mine.values(done=done, total=total)).rowcount == 1
 
     def finish(self, run_id: str, attempt: int, verdict: Verdict) -> bool:
@@ -179,7 +182,7 @@ class Runs:
         now = self._clock.now()
         ends, closes = _run_changes(verdict, now), _attempt_changes(verdict, now)
         mine = {"run": run_id, "known": attempt}
-        with self._engine.begin() as connection:
+        with synced(self._engine) as connection:
             if connection.execute(_FINISH, {**mine, **ends}).rowcount != 1:
                 return False
             connection.execute(_CLOSE, {**mine, **closes})
@@ -200,7 +203,7 @@ class Runs:
 
     def mark_published(self, waiting: Sequence[Waiting]) -> None:
         """These runs' messages went out now; one whose message reached a worker in the meantime stays as it is."""
-        with self._engine.begin() as connection:
+        with light(self._engine) as connection:
             for attempt, rings in sorted({(run.attempt, run.rings) for run in waiting}):
                 ids = [run.id for run in waiting if (run.attempt, run.rings) == (attempt, rings)]
                 untouched = runs.c.id.in_(ids) & (runs.c.attempt == attempt) & (runs.c.rings == rings)

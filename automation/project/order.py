@@ -67,6 +67,11 @@ class RunSpec:
             "pause_after_failures": self.pause_after_failures,
         }
 
+    @staticmethod
+    def longest(stored: Mapping[str, Any]) -> timedelta:
+        """After how long an attempt is ended by force, without reading the rest."""
+        return timedelta(seconds=stored["timeout"] + stored["kill_after"])
+
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> RunSpec:
         """Read it back."""

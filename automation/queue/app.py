@@ -48,7 +48,7 @@ def make_app(settings: Settings, endpoints: Endpoints) -> App:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,  # a Redis that is read-only for a moment ends no worker
-        broker_transport_options=transport_options(endpoints.celery_url, prefix),
+        broker_transport_options=transport_options(endpoints.celery_url),
         timezone="UTC",
         enable_utc=True,
         task_serializer="json",
@@ -64,7 +64,7 @@ def make_app(settings: Settings, endpoints: Endpoints) -> App:
         task_queue_max_priority=9 if endpoints.celery_url.startswith("amqp") else None,
         worker_prefetch_multiplier=1,
         worker_enable_remote_control=settings.remote_control,
-        worker_send_task_events=True,
+        worker_send_task_events=settings.task_events,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
@@ -88,8 +88,8 @@ def broker_priority(celery_url: str, priority: int) -> int:
     return priority if celery_url.startswith("amqp") else 9 - priority
 
 
-def transport_options(celery_url: str, prefix: str) -> dict[str, Any]:
-    """What kombu's transport is told; on Redis, unacknowledged messages are kept apart by prefix too."""
+def transport_options(celery_url: str) -> dict[str, Any]:
+    """What kombu's transport is told."""
     # Asked once: whoever publishes has leases to renew, and tries again by itself; kombu would wait six seconds.
     once = {"max_retries": 0}
     if celery_url.startswith("amqp"):
@@ -102,9 +102,7 @@ def transport_options(celery_url: str, prefix: str) -> dict[str, Any]:
         "health_check_interval": 25,
         "priority_steps": list(range(10)),
         "queue_order_strategy": "priority",
-        "unacked_key": f"{prefix}:unacked",
-        "unacked_index_key": f"{prefix}:unacked_index",
-        "unacked_mutex_key": f"{prefix}:unacked_mutex",
-        "unacked_restore_interval": 1,
-        "unacked_restore_throttle": 1,
+        # A copy of each message that is out would cost as much as the message, and come back an hour after its worker
+        # has died; the ledger rings again long before.
+        "ack_emulation": False,
     }

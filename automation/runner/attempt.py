@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -46,6 +47,14 @@ _UNSTORABLE = (DataError, IntegrityError)
 _FINISH_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
+@dataclass(frozen=True)
+class Ended:
+    """An attempt that was made: its run as it was claimed, and the verdict that was written."""
+
+    run: RunRow
+    verdict: Verdict
+
+
 @dataclass
 class _Work:
     """What belongs to the attempt and is closed with it."""
@@ -58,8 +67,8 @@ class _Work:
 
 def attempt(
     services: Services, run_id: str, claimant: Claimant, stopping: Callable[[], bool] = lambda: False
-) -> Verdict | None:
-    """Claim the run and do one attempt of it; returns its verdict, or None when there was nothing to claim.
+) -> Ended | None:
+    """Claim the run and do one attempt of it; None when there was nothing to claim, or when it came too late.
 
     1. Claim: queued → running; another delivery of the same message ends here.
     2. Call the plugin with secrets resolved, its log in the ledger, its soft limit armed.
@@ -80,7 +89,7 @@ def attempt(
     services.bus.publish(_event(f"run.{verdict.state}", run, services, verdict, services.clock.monotonic() - began))
     if verdict.mails:
         deliver_quietly(services, run.id, stopping)
-    return verdict
+    return Ended(run, verdict)
 
 
 def _finish(services: Services, run: RunRow, verdict: Verdict) -> bool:
@@ -111,20 +120,20 @@ def _write(services: Services, run: RunRow, verdict: Verdict) -> bool:
 
 def longest(run: RunRow) -> timedelta:
     """After how long an attempt of this run is ended by force."""
-    spec = RunSpec.from_json(run.spec)
-    return spec.timeout + spec.kill_after
+    return RunSpec.longest(run.spec)
 
 
 def _perform(services: Services, run: RunRow, spec: RunSpec, stopping: Callable[[], bool]) -> Verdict:
     journal = RunLog(services.ledger.memory, run.id, run.attempt, services.redactor, services.clock)
-    logger = logging.getLogger(f"automation.run.{run.id}")
+    # Whatever the process shows, the run's own log keeps what its plugin says. A logger that logging knew of would stay
+    # for ever, and its level make every other logger look up its own again.
+    logger = logging.Logger(f"{_log.name}.{run.id}", min(logging.INFO, _log.getEffectiveLevel()))
+    logger.parent = _log
     logger.addHandler(journal)
-    # Whatever the process shows, the run's own log keeps what its plugin says.
-    logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))
     work: _Work | None = None
     try:
-        with services.workdir() as folder:
-            work = _prepare(services, run, spec, logger, Path(folder), stopping)
+        with ExitStack() as closing:
+            work = _prepare(services, run, spec, logger, closing, stopping)
             return _verdict_of(services, run, spec, work)
     except BaseException as error:
         # MemoryError, SystemExit and KeyboardInterrupt of a job end its run, and not the process.
@@ -136,8 +145,7 @@ def _perform(services: Services, run: RunRow, spec: RunSpec, stopping: Callable[
         if work is not None:
             work.http.close_if_made()
         journal.flush()
-        logger.removeHandler(journal)
-        logging.root.manager.loggerDict.pop(logger.name, None)
+        journal.close()
 
 
 def _verdict_of(services: Services, run: RunRow, spec: RunSpec, work: _Work) -> Verdict:
@@ -226,7 +234,12 @@ def _jsonable(result: Any, what: str, hint: str) -> Any:
 
 
 def _prepare(
-    services: Services, run: RunRow, spec: RunSpec, logger: logging.Logger, workdir: Path, stopping: Callable[[], bool]
+    services: Services,
+    run: RunRow,
+    spec: RunSpec,
+    logger: logging.Logger,
+    closing: ExitStack,
+    stopping: Callable[[], bool],
 ) -> _Work:
     ledger, clock, settings = services.ledger, services.clock, services.settings
     mails = Mails(clock, run, services.mail_sender, mute=spec.mute)
@@ -243,7 +256,6 @@ def _prepare(
         log=logging.LoggerAdapter(logger, {"job": run.job, "run": run.id}),
         http=cast("Any", http),
         state=state,
-        workdir=workdir,
         project=settings.project,
         dry_run=spec.dry_run,
         databases=services.database,
@@ -252,6 +264,7 @@ def _prepare(
         effects=Memo(ledger, clock, run, stopping, spec.kill_after),
         renderer=services.templates,
         soup_maker=_soup,
+        workdir_maker=lambda: Path(closing.enter_context(services.workdir())),
     )
     return _Work(context, mails, state, http)
 

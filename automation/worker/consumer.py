@@ -81,8 +81,8 @@ class _Loud:
 class PromptRequest(Request):
     """A request whose failing acknowledgement ends the connection, so that the consumer opens another one.
 
-    Celery logs such a failure and goes on. On Redis the message then counts as held for ever, and a worker that holds as
-    many as it may take never asks for another one, nor notices that its connection is gone.
+    Celery logs such a failure and goes on. The message then counts as held for ever, and a worker that holds as many as
+    it may take never asks for another one, nor notices that its connection is gone.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -111,7 +111,7 @@ def run_worker(services: Services, queues: Sequence[str], concurrency: int, stan
         without_mingle=True,
         without_gossip=True,
         quiet=True,
-        task_events=True,
+        task_events=settings.task_events,
     )
     names = ", ".join(queues)
     _log.info("Worker %s takes runs from %s, %s at once", sight.name, names, count(concurrency, "run"))

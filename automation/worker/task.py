@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from automation.broker.key import secret_key
 from automation.errors import AutomationError
+from automation.ledger.rows import RunRow
 from automation.ledger.runs import Claimant
 from automation.ledger.states import FINAL
 from automation.logs import configure
@@ -67,13 +68,15 @@ class Child:
         """To the queue; opened when it is first needed, after the fork."""
         return Door.of(self.services.settings)
 
-    def ring_for_the_next(self, run_id: str) -> None:
+    def ring_for_the_next(self, run: RunRow) -> None:
         """Ring for who waits for the place of a run that has ended: the next look around would be a second later."""
+        if run.max_running is None:
+            return
         ledger = self.services.ledger
         try:
-            self.door.ring(ledger, ledger.leases.behind(run_id))
+            self.door.ring(ledger, ledger.leases.behind(run.id))
         except SQLAlchemyError as error:
-            _log.warning("Who waits behind run %s is rung for later: %s", run_id, error)
+            _log.warning("Who waits behind run %s is rung for later: %s", run.id, error)
 
     def leaving(self) -> bool:
         """Whether the worker is stopping: its main process says so in memory that all its children share."""
@@ -97,9 +100,9 @@ class RunTask(Task[Any, None]):
         if not genuine(child.key, run_id, signed):
             _log.warning("A message that nobody here signed was thrown away")
             return
-        verdict = attempt(child.services, run_id, child.claimant, child.leaving)
-        if verdict is not None and verdict.state in FINAL and not child.leaving():
-            child.ring_for_the_next(run_id)
+        ended = attempt(child.services, run_id, child.claimant, child.leaving)
+        if ended is not None and ended.verdict.state in FINAL and not child.leaving():
+            child.ring_for_the_next(ended.run)
 
 
 class DeliverTask(Task[Any, None]):

@@ -83,7 +83,8 @@ def test_what_tests_import_is_installed_for_them(root, declared):
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
-    outside = {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"automation", "jobs", "tests", ""}
+    ours = {"automation", "jobs", "tests", "", *(path.stem for path in (root / "benchmarks").glob("*.py"))}
+    outside = {name.split(".")[0] for name in names} - sys.stdlib_module_names - ours
     wanted = {DISTRIBUTIONS.get(name, name.replace("_", "-")) for name in outside}
 
     assert wanted - requirements(declared, dev=True) == set()

@@ -61,6 +61,7 @@ def test_nothing_set_is_one_machine_without_mail() -> None:
         ("LOG_FORMAT", "JSON", "log_format", "json"),
         ("LOG_LEVEL", "debug", "log_level", "debug"),
         ("REMOTE_CONTROL", "1", "remote_control", True),
+        ("TASK_EVENTS", "1", "task_events", True),
         ("SMTP_INSECURE", "1", "smtp_insecure", True),
         ("LEASE", "", "lease", timedelta(seconds=20)),
         ("JOB", "a command's own variable", "workers", 2),

@@ -1,4 +1,4 @@
-"""A connection that breaks in the moment in which a worker gives a message up: it goes on over another one."""
+"""A connection that breaks in the moment after a worker has given a message up: it goes on over another one."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def relayed(tmp_path: Path) -> Iterator[tuple[Stack, Relay]]:
         stack.stop()
 
 
-def test_a_worker_whose_acknowledgement_was_cut_off_goes_on(relayed: tuple[Stack, Relay]) -> None:
-    """Else its one place is taken by a message that it can never give up, and it asks for no other."""
+def test_a_worker_that_is_cut_off_with_a_message_in_hand_goes_on(relayed: tuple[Stack, Relay]) -> None:
+    """It keeps what it has taken, and asks for the next one over a connection of its own."""
     stack, relay = relayed
     assert stack.ended(stack.run("act")["id"]).state == "succeeded"
-    relay.cut_at = b"ZREM"
+    relay.cut_at = b"BRPOP"
     cut_off = stack.run("act")["id"]
     stack.eventually(lambda: relay.cuts)
     relay.cut_at = None
@@ -43,7 +43,7 @@ def test_a_worker_whose_acknowledgement_was_cut_off_goes_on(relayed: tuple[Stack
     assert stack.ended(cut_off).state == "succeeded"
 
 
-def test_a_worker_whose_rejection_was_cut_off_goes_on(relayed: tuple[Stack, Relay]) -> None:
+def test_a_worker_that_is_cut_off_after_a_foreign_message_goes_on(relayed: tuple[Stack, Relay]) -> None:
     """The same for what is thrown away: anybody may have put it into the queue."""
     stack, relay = relayed
     door = Door.of(stack.services.settings)
@@ -52,7 +52,7 @@ def test_a_worker_whose_rejection_was_cut_off_goes_on(relayed: tuple[Stack, Rela
         {"body": "[[], {}, {}]", "headers": {}},
         {"body": b"\x80\x04N.", "content_type": "application/x-python-serialize", "content_encoding": "binary"},
     ):
-        before, relay.cut_at = relay.cuts, b"ZREM"
+        before, relay.cut_at = relay.cuts, b"BRPOP"
         with door.app.producer_pool.acquire() as producer:
             producer.publish(
                 routing_key=queue_name("automation", "default"),

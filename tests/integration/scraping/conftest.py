@@ -163,9 +163,9 @@ def run_plugin(tmp_path: Path, traces: Traces, database: sa.Engine, client: Clie
         moment = changed.pop("moment", NOW)
         context = Context(
             JobInfo("my-books", name), changed.pop("run_id", "r1"), 1, "manual", None, moment, Window(moment, moment),
-            logging.LoggerAdapter(logger, {}), client, {}, work, tmp_path, changed.pop("dry_run", False),
+            logging.LoggerAdapter(logger, {}), client, {}, tmp_path, changed.pop("dry_run", False),
             databases=lambda _name, _read_only: changed.get("engine", database), artifact_store=traces, outbox=None,
-            effects=traces, renderer=None, soup_maker=None,
+            effects=traces, renderer=None, soup_maker=None, workdir_maker=lambda: work,
         )  # fmt: skip
         answer = plugin.function(context, **plugin.arguments(plugin.parameters.model_validate(params)))
         return asyncio.run(answer) if inspect.iscoroutine(answer) else answer

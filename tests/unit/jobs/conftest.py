@@ -75,7 +75,7 @@ def context(tmp_path: Path, kept: Kept) -> Callable[..., Context]:
         values: dict[str, Any] = {
             "job": JobInfo("nightly", "shell"), "run_id": "r1", "attempt": 2, "kind": "scheduled", "schedule": "main",
             "nominal_time": NOW, "window": Window(NOW, NOW), "log": logging.LoggerAdapter(logger), "http": None,
-            "state": {}, "workdir": work, "project": tmp_path, "databases": lambda name, read_only: None,
+            "state": {}, "workdir_maker": lambda: work, "project": tmp_path, "databases": lambda name, read_only: None,
             "artifact_store": kept, "outbox": None, "effects": kept, "renderer": None, "soup_maker": None,
         }  # fmt: skip
         return Context(**{**values, **changed})

@@ -45,10 +45,11 @@ def test_results_are_the_ledgers(app: Callable[..., Celery]) -> None:
 
 
 def test_remote_control_is_off_unless_asked_for(app: Callable[..., Celery]) -> None:
-    """Events are on, so that monitors see workers."""
+    """And so are the events of single tasks; monitors see workers by their heartbeats."""
     assert not app().conf.worker_enable_remote_control
     assert app(REMOTE_CONTROL="1").conf.worker_enable_remote_control
-    assert app().conf.worker_send_task_events
+    assert not app().conf.worker_send_task_events
+    assert app(TASK_EVENTS="1").conf.worker_send_task_events
 
 
 def test_message_is_taken_before_its_run() -> None:
@@ -84,14 +85,14 @@ def test_nine_comes_first_on_every_broker(url: str, first: int, last: int) -> No
 def test_broker_keeps_ten_priorities_apart(app: Callable[..., Celery]) -> None:
     """RabbitMQ by its queue, Redis by steps."""
     assert (app(RABBIT).conf.task_queue_max_priority, app().conf.task_queue_max_priority) == (9, None)
-    assert transport_options(REDIS, "p")["priority_steps"] == list(range(10))
-    assert transport_options(RABBIT, "p")["confirm_publish"]
+    assert transport_options(REDIS)["priority_steps"] == list(range(10))
+    assert transport_options(RABBIT)["confirm_publish"]
 
 
 @pytest.mark.parametrize("url", [REDIS, RABBIT])
 def test_a_broker_that_is_away_is_asked_once(url):
     """Who publishes has leases to renew meanwhile, and tries again by itself."""
-    assert transport_options(url, "p")["max_retries"] == 0
+    assert transport_options(url)["max_retries"] == 0
 
 
 def test_prefix_stands_before_every_name(app: Callable[..., Celery]) -> None:
@@ -100,6 +101,3 @@ def test_prefix_stands_before_every_name(app: Callable[..., Celery]) -> None:
 
     assert (queue_name("shop", "slow"), conf.task_default_queue) == ("shop.slow", "shop.default")
     assert conf.redbeat_key_prefix == "shop:redbeat:"
-    assert {value for name, value in transport_options(REDIS, "shop").items() if name.endswith("_key")} == {
-        "shop:unacked", "shop:unacked_index", "shop:unacked_mutex",
-    }  # fmt: skip

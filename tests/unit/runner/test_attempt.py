@@ -411,3 +411,17 @@ def test_attempt_beyond_its_limit_is_ended(late: Callable[..., Any]) -> None:
     assert (done.state, done.failure_class) == ("retrying", "timeout")
     assert (done.message, done.traceback) == ("longer than its timeout of 200ms", None)
     assert "swallowed" not in done.log
+
+
+def test_work_folder_is_made_at_the_first_look(tmp_path: Path) -> None:
+    """A plugin that needs none leaves the disk alone; one that does has it to itself until the attempt ends."""
+
+    @plugin
+    def looks(ctx: Context, look: bool) -> Any:
+        return [ctx.workdir.is_dir(), ctx.workdir == ctx.workdir] if look else None
+
+    run_job(looks, {"look": False}, project=tmp_path)
+    assert not (tmp_path / ".automation" / "work").exists()
+
+    assert run_job(looks, {"look": True}, project=tmp_path).result == [True, True]
+    assert not list((tmp_path / ".automation" / "work").iterdir())
