@@ -121,7 +121,7 @@ def run_up(
             printer,
             grace=grace.total_seconds(),
             ready=ready,
-            watch=ProjectWatch(settings, plan.specs, plan.check, clock),
+            watch=ProjectWatch(settings, procfile.path, plan.specs, plan.check, clock),
             hang_up_ends=_has_terminal(),
         )
         try:

@@ -24,6 +24,7 @@ from automation.project.watched import (
     code_files,
     declared_files,
     digest_of,
+    named,
     stamp_of,
 )
 from automation.settings import Settings, read_settings
@@ -46,24 +47,25 @@ class Held:
 
     Parameters
     ----------
+    procfile: which processes there are; read by `up` itself.
     databases: None when `automation.toml` cannot be read.
     """
 
     code: str
     environ: str
+    procfile: str
     databases: str | None
     queues: frozenset[bytes]
 
 
-def held(root: Path) -> Held:
+def held(root: Path, procfile: Path) -> Held:
     """What a process that began now would read."""
     try:
         databases: str | None = repr(sorted(load_databases(root).items()))
     except ProjectInvalid:
         databases = None
-    return Held(
-        digest_of(root, code_files(root)), digest_of(root, [root / _ENV]), databases, _queues(declared_files(root))
-    )
+    code, environ, processes = (digest_of(root, files) for files in (code_files(root), [root / _ENV], [procfile]))
+    return Held(code, environ, processes, databases, _queues(declared_files(root)))
 
 
 def who_is_old(before: Held, now: Held) -> frozenset[Order]:
@@ -81,6 +83,7 @@ class ProjectWatch:
     Parameters
     ----------
     settings: what `up` began with.
+    procfile: the file of which it runs the processes.
     specs: the processes as they are to be started with given settings.
     check: what must succeed with them before any of these begins anew.
     """
@@ -88,16 +91,19 @@ class ProjectWatch:
     def __init__(
         self,
         settings: Settings,
+        procfile: Path,
         specs: Callable[[Settings], Sequence[Spec]],
         check: Callable[[Settings], Spec],
         clock: Clock,
     ) -> None:
         self._root, self._settings, self._clock = settings.project, settings, clock
+        self._procfile = procfile.absolute()
         self._specs, self._check = specs, check
         self._declared = read_settings(self._root)
         self._stamp = self._seen = self._look_at_files()
         self._settling = Settling(self._stamp, _QUIET_SECONDS)
-        self._held = self._found = held(self._root)
+        self._held = self._found = held(self._root, self._procfile)
+        self._begun = self._told = self._held.procfile
         self._looked = float("-inf")
 
     def look(self, *, asked: bool) -> Renewal | None:
@@ -110,21 +116,30 @@ class ProjectWatch:
             seen = self._look_at_files()
             if not self._settling.look(seen, now) and not asked:
                 return None
-            found = held(self._root)
+            found = held(self._root, self._procfile)
         except OSError:  # a folder went away while it was listed; the next look sees what is left
             return None
         self._seen, self._found = seen, found
         old = who_is_old(self._held, found)
         if old:
             return self._renewal(old)
+        if self._has_other_processes():
+            return Renewal(f"{named(self._procfile, self._root)} changed; stop and start this command for that")
         return Renewal("asked to look, and nothing has changed that a process holds") if asked else None
 
     def took(self) -> None:
         """The last renewal is under way: what was found is what the processes hold."""
         self._stamp, self._held = self._seen, self._found
 
+    def _has_other_processes(self) -> bool:
+        """Whether the Procfile is another one than that which runs, and than the one that was told last."""
+        told, self._told = self._told, self._found.procfile
+        return self._found.procfile not in (told, self._begun)
+
     def _renewal(self, old: frozenset[Order]) -> Renewal:
         why = f"{self._names()} changed"
+        if self._has_other_processes():
+            why += f" (stop and start this command for {named(self._procfile, self._root)})"
         try:
             declared = read_settings(self._root)
             if differing := [name for name in _FIXED if getattr(self._declared, name) != getattr(declared, name)]:
@@ -144,7 +159,8 @@ class ProjectWatch:
         return ", ".join(names[:_NAMED]) + more or "the files"
 
     def _look_at_files(self) -> Stamp:
-        return stamp_of(self._root, chain(declared_files(self._root), code_files(self._root), [self._root / _ENV]))
+        own = [self._root / _ENV, self._procfile]
+        return stamp_of(self._root, chain(declared_files(self._root), code_files(self._root), own))
 
 
 def _queues(files: Sequence[Path]) -> frozenset[bytes]:

@@ -43,7 +43,7 @@ def stamp_of(root: Path, files: Iterable[Path]) -> Stamp:
             continue
         # A folder's time moves with every file that an editor makes for a moment.
         seen = (0, 0, 0) if S_ISDIR(told.st_mode) else (told.st_mtime_ns, told.st_size, told.st_ino)
-        found[str(path.relative_to(root))] = seen
+        found[named(path, root)] = seen
     return found
 
 
@@ -55,9 +55,14 @@ def digest_of(root: Path, files: Iterable[Path]) -> str:
             content = path.read_bytes() if path.is_file() else b""
         except OSError as error:
             content = str(error.strerror).encode()
-        whole.update(f"{path.relative_to(root)}\0{len(content)}\0".encode())
+        whole.update(f"{named(path, root)}\0{len(content)}\0".encode())
         whole.update(content)
     return whole.hexdigest()
+
+
+def named(path: Path, root: Path) -> str:
+    """The path as messages show it: from the project's folder, where it is inside."""
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
 def changed_names(before: Stamp, after: Stamp) -> list[str]:

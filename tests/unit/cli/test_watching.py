@@ -23,7 +23,9 @@ class Folder:
         self.write("schedules/a.toml", '[jobs.a]\nqueue = "mail"\n')
         self.write("automation.toml", '[databases.shop]\nurl = "sqlite:///shop.db"\n')
         self.write("jobs/hello.py", "one")
-        self.watch = ProjectWatch(read_settings(root), self.specs, lambda _: self.spec("check"), self.clock)
+        self.write("Procfile", "worker: automation worker\n")
+        settings, procfile = read_settings(root), root / "Procfile"
+        self.watch = ProjectWatch(settings, procfile, self.specs, lambda _: self.spec("check"), self.clock)
 
     def write(self, name, text):
         (self.root / name).parent.mkdir(exist_ok=True)
@@ -120,6 +122,36 @@ def test_settings_that_cannot_be_taken_are_told(folder, text, told):
     [renewal] = folder.settle()
     assert renewal.why.startswith(told)
     assert not renewal.specs
+
+
+def test_another_procfile_is_told_once(folder):
+    """Which processes there are is decided when `up` begins; a later change of something else does not tell it again."""
+    folder.write("Procfile", "worker: automation worker\nextra: sleep 9\n")
+    [renewal] = folder.settle()
+    folder.write("schedules/b.toml", "")
+
+    assert (renewal.why, renewal.specs) == ("Procfile changed; stop and start this command for that", {})
+    assert folder.settle() == []
+
+
+def test_another_procfile_beside_a_plugin_is_told_with_it(folder):
+    """What can begin anew does."""
+    folder.write("Procfile", "extra: sleep 9\n")
+    folder.write("jobs/hello.py", "two")
+
+    [renewal] = folder.settle()
+    assert renewal.why == "jobs/hello.py, Procfile changed (stop and start this command for Procfile)"
+    assert "worker" in renewal.specs
+
+
+def test_a_procfile_that_is_as_it_was_at_the_start_is_not_told(folder):
+    """Somebody thought better of it."""
+    was = (folder.root / "Procfile").read_text()
+    folder.write("Procfile", "extra: sleep 9\n")
+    folder.settle()
+    folder.write("Procfile", was)
+
+    assert folder.settle() == []
 
 
 def test_a_look_that_was_asked_for_is_answered(folder):
