@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from automation import Artifact, Context, FailureClass, JobFailed, plugin
 from automation.clock import SystemClock
 from automation.mail import Attachment, compose, parse_address, recipients_of
-from automation.rendering import render_markdown
+from automation.rendering import check_source, render_markdown
 from automation.reports import SourceParams, ask, refuse_unavailable, run_values
 from automation.text import count, printable, size
 
@@ -27,9 +27,10 @@ def _address(text: str) -> str:
             parse_address(text)
         except JobFailed as error:
             raise ValueError(str(error)) from None
-    return text
+    return check_source(text)
 
 
+Template = Annotated[str, AfterValidator(check_source)]
 Address = Annotated[str, AfterValidator(_address)]
 
 
@@ -82,10 +83,10 @@ class EmailParams(BaseModel):
     bcc: list[Address] = []
     reply_to: list[Address] = []
     sender: Address | None = Field(default=None, alias="from")
-    subject: str = Field(min_length=1, max_length=2000)
-    text: str = ""
-    html: str = ""
-    markdown: str = ""
+    subject: Template = Field(min_length=1, max_length=2000)
+    text: Template = ""
+    html: Template = ""
+    markdown: Template = ""
     template: str = ""
     attach: list[Attach] = []
     for_query: ForQuery | None = None

@@ -50,6 +50,8 @@ def check(
         for problem in project.problems:
             typer.echo(str(problem))
         typer.echo(_summary(project))
+        if not (project.jobs or project.errors or allow_empty):
+            notice("A project without a job is accepted with --allow-empty")
     if project.errors or not (project.jobs or allow_empty):
         raise typer.Exit(InvalidInput.exit_code)
 
@@ -120,7 +122,8 @@ def _summary(project: Project) -> str:
     parts = [count(len(project.jobs), "job")]
     off = sum(1 for job in project.jobs.values() if job.problem)
     if off:
-        parts.append(f"{off} of them disabled by a problem")
+        of_them = "" if off == len(project.jobs) else f"{off} of them "
+        parts.append(f"{of_them}disabled by a problem")
     parts.append(count(len(project.errors), "error") if project.errors else "no error")
     if project.warnings:
         parts.append(count(len(project.warnings), "warning"))

@@ -6,14 +6,21 @@ Never: stops at the first problem, or lets one job's problem touch another job.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from automation.plugin import PluginSpec
 from automation.project.keys import JOB, RETRY
 from automation.project.model import Job, Schedule
-from automation.project.params import check_database_names, check_params, jsonable, leaves, unbounded
+from automation.project.params import (
+    check_database_names,
+    check_params,
+    check_template_names,
+    jsonable,
+    leaves,
+    unbounded,
+)
 from automation.project.plain_secrets import REFUSAL, is_secret
 from automation.project.policies import (
     PRIORITY,
@@ -49,6 +56,7 @@ class Surroundings:
     defaults: tables behind the job's own, the nearest first; those of its tags come before them.
     databases: the names that `automation.toml` declares.
     calendars, tags: those of the project, by name.
+    template_problem: what is wrong with the template of a name.
     """
 
     registry: Registry
@@ -58,6 +66,7 @@ class Surroundings:
     plain_secrets_allowed: bool = False
     calendars: Calendars = field(default_factory=dict)
     tags: Tags = field(default_factory=dict)
+    template_problem: Callable[[str], str | None] = lambda _name: None
 
 
 @dataclass(frozen=True)
@@ -218,6 +227,7 @@ def _params(own: Reader, table: Table, spec: PluginSpec | None, around: Surround
         check_params(inner, inside, spec.parameters, own.notes, around.secrets)
         if around.registry.origins.get(spec.name) == SHIPPED:
             check_database_names(inner, inside, around.databases, own.notes)
+            check_template_names(inner, inside, around.template_problem, own.notes)
     return dict(jsonable(values, inside))
 
 

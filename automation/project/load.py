@@ -10,6 +10,7 @@ import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 from automation.errors import Problem, ProjectInvalid
@@ -26,7 +27,7 @@ from automation.project.shared import File, Tags, read_calendars, read_tags
 from automation.project.source import Source, bears_on, parse_source, read_source, read_text
 from automation.project.timing import Calendars
 from automation.project.values import Notes, Reader, Secrets, Table
-from automation.registry import Registry
+from automation.registry import Registry, shipped_folder
 
 
 def load_project(root: Path, registry: Registry, environ: Mapping[str, str], *, only: str | None = None) -> Project:
@@ -70,6 +71,14 @@ def load_databases(root: Path) -> Mapping[str, str]:
     return {name: url for name, url in urls.items() if isinstance(url, str)}
 
 
+def _template_problem(root: Path, name: str) -> str | None:
+    """What is wrong with the project's template, or the shipped one, of this name."""
+    # Late: it brings Jinja2, which takes longer to import than all the rest, and few jobs name a template.
+    from automation.rendering import Templates
+
+    return Templates([root / "templates", shipped_folder("templates")]).problem(name)
+
+
 @contextmanager
 def _all_kept() -> Iterator[None]:
     """While all that is made is kept, looking for garbage again and again takes a quarter of the time."""
@@ -101,6 +110,7 @@ class _Loading:
         self._calendars: Calendars = {}
         self._tags: Tags = {}
         self._holders: dict[str, Job] = {}
+        self._template_problem = cache(partial(_template_problem, root))
 
     def read(self) -> Project:
         """The project: first what files share, then their jobs."""
@@ -155,7 +165,14 @@ class _Loading:
         top, block = file.top, self._check_defaults(file)
         allowed = Reader(file.defaults, self.notes.beside(), self.secrets).flag("allow_plain_secrets", False)
         around = Surroundings(
-            self.registry, self.secrets, file.defaults, self._database_names, allowed, self._calendars, self._tags
+            self.registry,
+            self.secrets,
+            file.defaults,
+            self._database_names,
+            allowed,
+            self._calendars,
+            self._tags,
+            self._template_problem,
         )
         declared = top.values.get("jobs", {})
         if not isinstance(declared, dict):

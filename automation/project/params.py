@@ -7,7 +7,7 @@ Never: keeps a resolved value: references are resolved to check them, and then f
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
@@ -81,6 +81,23 @@ def check_database_names(table: Table, inside: Sequence[Leaf], known: frozenset[
         meant = nearest(text, names)
         hint = f"did you mean '{meant}'?" if meant else f'write [databases.{printable(text, 60)}] url = "…" there'
         notes.at(table, path, f"there is no database '{printable(text, 60)}' in automation.toml; {hint}")
+
+
+def check_template_names(
+    table: Table, inside: Sequence[Leaf], problem_of: Callable[[str], str | None], notes: Notes
+) -> None:
+    """Warn of every `template` of a shipped plugin's parameters that no run could render, as its file is now.
+
+    Parameters
+    ----------
+    inside: the leaves of the table.
+    problem_of: what is wrong with the file of a name.
+    """
+    for path, text in inside:
+        if path == ("template",) and isinstance(text, str) and text and not any(references(text)):
+            problem = problem_of(text)
+            if problem:
+                notes.at(table, path, problem, severity="warning")
 
 
 def jsonable(value: Any, inside: Sequence[Leaf] | None = None) -> Any:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from automation.rendering.markdown import render_markdown
-from automation.rendering.templates import Templates
+from automation.rendering.templates import Templates, check_source
 
-__all__ = ["Templates", "render_markdown"]
+__all__ = ["Templates", "check_source", "render_markdown"]

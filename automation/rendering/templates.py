@@ -56,6 +56,15 @@ class Templates:
         with explained(environment, template, values):
             return environment.get_template(template).render(values)
 
+    def problem(self, template: str) -> str | None:
+        """What is wrong with the file of that name before it is rendered: it is not there, or is no template."""
+        try:
+            with explained(self._text, template, {}):
+                self._text.get_template(template)
+        except JobFailed as error:
+            return str(error)
+        return None
+
     def render_text(self, source: str, values: Mapping[str, Any], *, html: bool = False, name: str = "") -> str:
         """A template that stands in TOML or in a plugin rendered; it may include files.
 
@@ -70,6 +79,18 @@ class Templates:
         environment = self._html if html else self._text
         with explained(environment, name, values):
             return environment.from_string(source).render(values)
+
+
+def check_source(source: str) -> str:
+    """The template that stands in TOML, as it is. Raises ValueError for what can be seen to be wrong without values."""
+    if "{" in source:
+        environment = make_environment(FileSystemLoader([]), escape=False)
+        try:
+            with explained(environment, "", {}):
+                environment.parse(source)
+        except JobFailed as error:
+            raise ValueError(str(error)) from None
+    return source
 
 
 @contextmanager
@@ -116,7 +137,7 @@ def _not_found(environment: Sandbox, error: TemplateNotFound) -> str:
     known = environment.list_templates()
     meant = nearest(str(error.name), known)
     hint = f"; did you mean '{meant}'?" if meant else f"; there is: {', '.join(known[:20]) or 'no template at all'}"
-    return f"There is no template '{printable(str(error.name), 100)}'{hint}"
+    return f"There is no template '{printable(str(error.name), 100)}' in templates/{hint}"
 
 
 def _deepest(trace: TracebackType | None) -> tuple[str | None, int | None]:

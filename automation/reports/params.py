@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
+from automation.rendering import check_source
 from automation.reports.statement import READING, first_word
 from automation.text import parse_duration, printable
 
@@ -142,9 +143,9 @@ class ReportParams(_Strict):
     currency: for columns shown as money, such as EUR.
     """
 
-    title: str = Field(min_length=1, max_length=500)
+    title: Annotated[str, AfterValidator(check_source)] = Field(min_length=1, max_length=500)
     queries: dict[Name, QueryParams] = Field(min_length=1, max_length=50)
-    description: str = ""
+    description: Annotated[str, AfterValidator(check_source)] = ""
     template: str = "report.html"
     formats: list[Annotated[str, AfterValidator(_format)]] = Field(default=["html", "csv"], min_length=1)
     if_empty: Literal["send", "skip", "fail"] = "send"

@@ -144,7 +144,7 @@ def _connected(engine: sa.Engine) -> Iterator[sa.Connection]:
     except OperationalError as error:
         # A file may be made yet, by the first run of the job that fills it; a server may come back.
         kind = FailureClass.EMPTY if engine.dialect.name == "sqlite" else FailureClass.TRANSPORT
-        raise JobFailed(f"cannot open {_where(engine.url)}: {_reason(error)}", kind) from error
+        raise JobFailed(_unopened(engine.url, error), kind) from error
     with connection:
         # What we set for the session must not stay in the caller's pool.
         if connection.dialect.name in ("mysql", "mariadb"):
@@ -152,12 +152,15 @@ def _connected(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection.execution_options(reads_only=True)
 
 
-def _where(url: sa.URL) -> str:
-    """The database in words: a file by its path, a server by its URL without the password."""
-    if url.get_backend_name() != "sqlite" or not url.database:
-        return url.render_as_string(hide_password=True)
-    path = Path(unquote(url.database.removeprefix("file://")))
-    return str(path) if path.exists() else f"{path}, which is not there"
+def _unopened(url: sa.URL, error: OperationalError) -> str:
+    """Why there is no connection: a file by its path, a server by its URL without the password."""
+    where = url.render_as_string(hide_password=True)
+    if url.get_backend_name() == "sqlite" and url.database:
+        path = Path(unquote(url.database.removeprefix("file://")))
+        if not path.exists():
+            return f"the database {path} is not there yet; the first run that writes into it makes it"
+        where = str(path)
+    return f"cannot open {where}: {_reason(error)}"
 
 
 @contextmanager

@@ -465,4 +465,4 @@ def test_a_report_before_its_database_is_there_names_the_file(idle):
     done = idle.type("run", "early", "--here")
 
     assert done.returncode == 1
-    assert f"cannot open {idle.folder}/shop.db, which is not there" in done.stdout
+    assert f"the database {idle.folder}/shop.db is not there yet; the first run that writes" in done.stdout

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from automation.plugin import Artifact, Context, JobInfo, PluginSpec, Window, spec_of
+from automation.project.load import load_project
+from automation.registry import load_registry
 
 JOBS = Path(__file__).resolve().parents[3] / "jobs"
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -119,3 +121,17 @@ def do(shipped: Callable[[str], PluginSpec], context: Callable[..., Context]) ->
         return result
 
     return run
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Callable[..., list[str]]:
+    """`told(text, files)`: the problems of a project with this schedule file and these others, from their lines on."""
+
+    def read(text: str, files: dict[str, str] | None = None) -> list[str]:
+        for name, content in {"schedules/a.toml": text, **(files or {})}.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(content)
+        problems = load_project(tmp_path, load_registry(tmp_path), {}).problems
+        return [str(problem).removeprefix("schedules/a.toml:") for problem in problems]
+
+    return read

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-
-from automation.project.load import load_project
-from automation.registry import load_registry
 
 PAGE = 'start = "https://shop.example/"\n'
 
 
-def told(root: Path, plugin: str, params: str) -> list[str]:
-    (root / "schedules").mkdir()
-    (root / "schedules" / "a.toml").write_text(f'[jobs.x]\nplugin = "{plugin}"\n[jobs.x.params]\n{params}\n')
-    return [
-        str(problem).removeprefix("schedules/a.toml:")
-        for problem in load_project(root, load_registry(root), {}).problems
-    ]
+def job(plugin: str, params: str) -> str:
+    return f'[jobs.x]\nplugin = "{plugin}"\n[jobs.x.params]\n{params}\n'
 
 
 @pytest.mark.parametrize(
@@ -77,17 +69,17 @@ def told(root: Path, plugin: str, params: str) -> list[str]:
     ids=["addresses", "formats", "steps", "keys", "names", "coverage"],
 )
 def test_every_wrong_entry_is_told_at_its_place(
-    tmp_path: Path, plugin: str, params: str, starts: tuple[str, ...]
+    told: Callable[..., list[str]], plugin: str, params: str, starts: tuple[str, ...]
 ) -> None:
     """Nobody corrects a list entry by entry, asking again after each."""
-    lines = told(tmp_path, plugin, params)
+    lines = told(job(plugin, params))
 
     assert len(lines) == len(starts)
     assert all(any(line.startswith(start) for line in lines) for start in starts), lines
 
 
-def test_no_library_explains_itself(tmp_path: Path) -> None:
+def test_no_library_explains_itself(told: Callable[..., list[str]]) -> None:
     """What should stand there is said, and not how the parser failed."""
-    (line,) = told(tmp_path, "shell", 'command = "true"\nok_codes = ["x"]')
+    (line,) = told(job("shell", 'command = "true"\nok_codes = ["x"]'))
 
     assert line == "5:13: jobs.x.params.ok_codes[0]: found 'x'; it should be a valid integer"

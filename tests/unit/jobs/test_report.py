@@ -190,7 +190,7 @@ def test_a_report_is_whole_or_not_there(report, kept):
     """A query or template that fails leaves no file."""
     with pytest.raises(JobFailed, match="query 'sales': no such table: nowhere"):
         report("SELECT * FROM nowhere")
-    with pytest.raises(JobFailed, match=r"no template 'reprot.html'; did you mean 'report.html'"):
+    with pytest.raises(JobFailed, match=r"no template 'reprot.html' in templates/; did you mean 'report.html'"):
         report(template="reprot.html")
     with pytest.raises(JobFailed, match=r"title: template, line 1: 'windw' is undefined; did you mean 'window'"):
         report(title="{{ windw.start }}")

@@ -69,8 +69,18 @@ def test_a_missing_template_names_the_nearest(templates, folder):
     """A misspelt name is answered with the one that exists."""
     (folder / "invoice.html").write_text("")
 
-    with pytest.raises(JobFailed, match=r"no template 'invoise.html'; did you mean 'invoice.html'"):
+    with pytest.raises(JobFailed, match=r"no template 'invoise.html' in templates/; did you mean 'invoice.html'"):
         templates.render("invoise.html", {})
+
+
+def test_what_is_wrong_with_a_file_is_seen_without_rendering_it(templates, folder):
+    """It is not there, or is no template; what only values show is not known yet."""
+    (folder / "half.html").write_text("{{ x }}\n{% if y %}")
+    (folder / "whole.html").write_text("{{ nobody_has_this }}")
+
+    assert templates.problem("whole.html") is None
+    assert templates.problem("half.html").startswith("template half.html, line 2: Unexpected end of template")
+    assert templates.problem("hlaf.html").startswith("There is no template 'hlaf.html' in templates/; did you mean")
 
 
 @pytest.mark.parametrize("name", ["../secret.txt", "/etc/passwd", "..\\secret.txt", "a/../../secret.txt", "", "."])
