@@ -6,7 +6,6 @@ Never: asks a question; what is too much to be meant by chance is refused until 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 #: More than this is not meant by chance.
 _MANY = 100
 _SHOWN = 10
-_RATE = re.compile(r"(\d{1,6})/(s|m|h|d)", re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 _Job = Annotated[str | None, typer.Option("--job", help="Of this job only.")]
 _Tag = Annotated[str | None, typer.Option("--tag", help="Of jobs with this tag only.")]
@@ -228,10 +225,13 @@ def _every(rate: str | None) -> timedelta:
     """The wait between two runs that come back."""
     if rate is None:
         return timedelta()
-    found = _RATE.fullmatch(rate.strip())
-    if found is None or int(found[1]) == 0:
-        raise InvalidInput(f"--rate {printable(rate, 40)}: write how many in which span, such as 30/m, 5/s or 100/h")
-    return timedelta(seconds=_SECONDS[found[2]]) / int(found[1])
+    from automation.ledger.limit import Rate
+
+    try:
+        wanted = Rate.parse(rate)
+    except ValueError as error:
+        raise InvalidInput(f"--rate: {error}") from None
+    return wanted.span / wanted.count
 
 
 def _row(one: Letter) -> dict[str, Any]:

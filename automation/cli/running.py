@@ -160,15 +160,16 @@ def _do_here(services: Services, run: RunRow) -> RunRow:
 
 
 def _attempts(services: Services, run: RunRow, sight: Sight) -> RunRow:
-    claimant = Claimant(sight.name, os.getpid())
+    claimant, told = Claimant(sight.name, os.getpid()), None
     while True:
         attempt(services, run.id, claimant)
         found = services.ledger.queries.run(run.id)
         if found.state not in OPEN:
             return found
-        pause = (found.due_at - services.clock.now()).total_seconds()
-        if pause > 1:
+        pause = 1.0 if found.waits_on else (found.due_at - services.clock.now()).total_seconds()
+        if (pause > 1 or found.waits_on) and found.reason != told:
             notice(f"{found.reason}. Ctrl-C leaves the rest to a worker")
+            told = found.reason
         # A worker may have been quicker; then this follows what it does.
         services.clock.sleep(max(pause, _POLL_SECONDS))
 

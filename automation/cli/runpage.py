@@ -65,7 +65,8 @@ def as_text(ledger: Ledger, run: RunRow) -> str:
         ("queued", f"{cell(run.queued_at)} in queue {run.queue}, priority {run.priority}"),
         ("started", cell(run.started_at)),
         ("finished", cell(run.finished_at)),
-        ("next attempt", cell(run.due_at) if run.state == "retrying" else ""),
+        ("next attempt", cell(run.due_at) if run.state == "retrying" and not run.waits_on else ""),
+        ("in line", _standing(ledger, run)),
         ("params", json.dumps(dict(run.spec.get("params", {})), ensure_ascii=False)),
     ]
     lines += [f"{name:<13} {printable(value, 2000)}" for name, value in facts if value]
@@ -80,6 +81,15 @@ def as_text(ledger: Ledger, run: RunRow) -> str:
     lines += [""] if mails else []
     lines += [f"mail {mail.id} to {mail.recipient}: {_fate(mail)}" for mail in mails]
     return "\n".join(lines)
+
+
+def _standing(ledger: Ledger, run: RunRow) -> str:
+    """Where the run stands before a limit, as things are now."""
+    found = ledger.leases.standing(run)
+    if found is None:
+        return ""
+    turn = found.wait.until if found.wait is not None else None
+    return f"before '{found.key}', {found.ahead} before it" + (f", its turn is at {cell(turn)}" if turn else "")
 
 
 def _fate(mail: MailRow) -> str:

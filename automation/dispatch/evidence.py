@@ -213,6 +213,7 @@ def _with_run(ledger: Ledger | None, job: str, fire: FireFacts) -> FireFacts:
         attempts=tuple(ledger.queries.attempts(run.id)),
         others=tuple(other for one in named if (other := _run(ledger, one)) is not None),
         rivals=tuple(ledger.occurrences.open_runs([key]).get(key, ())) if run.state in OPEN else (),
+        standing=ledger.leases.standing(run),
     )
 
 

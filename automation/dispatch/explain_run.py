@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from automation.dispatch.facts import FireFacts, JobFacts, Step
 from automation.dispatch.reasons import word_of
+from automation.ledger.gates import Standing
 from automation.ledger.rows import AttemptRow, ProcessRow, RunRow, since_queued
 from automation.ledger.states import OPEN, State
 from automation.text import count, format_duration, printable
@@ -94,7 +95,9 @@ def _waiting(job: JobFacts, fire: FireFacts, run: RunRow) -> Iterator[Step]:
     if run.expires_at is not None and not run.attempt:
         yield Step("deadline", f"It expires if it has not begun by {fire.shown(run.expires_at)}.", run.expires_at)
     held = _held(fire, run)
-    if held:
+    if fire.standing is not None:
+        yield _in_line(fire, fire.standing, run)
+    elif held:
         yield Step("place", held, run=run.id)
     elif run.published_at is None:
         yield Step(
@@ -103,6 +106,18 @@ def _waiting(job: JobFacts, fire: FireFacts, run: RunRow) -> Iterator[Step]:
     else:
         yield Step("message", "Its message has gone out to the workers.", run.published_at, run=run.id)
     yield worker_step(job, run.queue)
+
+
+def _in_line(fire: FireFacts, standing: Standing, run: RunRow) -> Step:
+    """Where the run stands before a limit, and when its turn is, as things are now."""
+    others = f"{count(standing.ahead, 'run')} before it" if standing.ahead else "nobody before it"
+    place = f"It stands in the line before '{standing.key}' with {others}"
+    until = standing.wait.until if standing.wait is not None else None
+    if until is not None:
+        turn = f"its turn is at {fire.shown(until)}"
+    else:
+        turn = "it is its turn" if standing.wait is None else "its turn comes when others have ended"
+    return Step("limit", f"{place}; {turn}.", until, run=run.id)
 
 
 def _held(fire: FireFacts, run: RunRow) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from automation.ledger.gates import Standing
 from automation.ledger.rows import AttemptRow, OpenRun, PauseRow, ProcessRow, RunRow
 from automation.ledger.standing import Recorded, ScheduleState
 from automation.project.model import Job, Schedule
@@ -90,6 +91,7 @@ class FireFacts:
     others: the runs that reasons name.
     again: other runs for the same nominal time: those of backfills.
     rivals: the open runs of its run's overlap key, the oldest first.
+    standing: where its run stands in the line before a limit.
     """
 
     nominal_time: datetime
@@ -104,6 +106,7 @@ class FireFacts:
     others: tuple[RunRow, ...] = ()
     again: tuple[RunRow, ...] = ()
     rivals: tuple[OpenRun, ...] = ()
+    standing: Standing | None = None
 
     @property
     def planned_time(self) -> datetime:

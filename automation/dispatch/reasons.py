@@ -24,6 +24,8 @@ RULES = {
     "second one.",
     "united": "With unite = true, fires of several schedules at one instant are one run, that of the schedule that stands "
     "first.",
+    "waits": "A limit holds over all workers, whatever asked for a run: those for which it has no room stand in a line, by "
+    "priority and then by due time, and spend no attempt. See limits, rate, and max_running of a limit or a queue.",
     "missed": "It was decided so late that its catch-up policy runs it no more: see catchup, catchup_window, catchup_max, "
     "misfire_grace and start_deadline.",
     "expired": "Its start_deadline passed before a worker began it.",

@@ -14,6 +14,8 @@ import sqlalchemy as sa
 
 from automation.clock import Clock
 from automation.database import reading
+from automation.ledger import gates
+from automation.ledger.gate_tables import holds
 from automation.ledger.places import with_a_place
 from automation.ledger.rows import RunRow, Waiting
 from automation.ledger.states import CLAIMABLE, State
@@ -21,9 +23,19 @@ from automation.ledger.tables import runs
 
 _Columns = Any
 _CLAIMABLE = runs.c.state.in_(CLAIMABLE)
+_NOW = sa.bindparam("now", type_=runs.c.due_at.type)
 # Built once: it is asked after every round.
-_NEXT_DUE = sa.select(sa.func.min(runs.c.due_at)).where(
-    _CLAIMABLE, runs.c.due_at > sa.bindparam("now", type_=runs.c.due_at.type), runs.c.published_at.is_(None)
+_NEXT_DUE = sa.select(
+    sa.select(sa.func.min(runs.c.due_at))
+    .where(_CLAIMABLE, runs.c.due_at > _NOW, runs.c.published_at.is_(None))
+    .scalar_subquery(),
+    gates.next_opening(_NOW),
+)
+#: What a run that has ended held: the place of its overlap key, and those of limits.
+_HELD = (
+    sa.select(runs.c.overlap_key, runs.c.max_running, holds.c.limit_key)
+    .select_from(runs.outerjoin(holds, holds.c.run_id == runs.c.id))
+    .where(runs.c.id == sa.bindparam("run", type_=runs.c.id.type))
 )
 
 
@@ -50,14 +62,20 @@ class Leases:
         return self._waiting(quiet(runs.c) & self._placed(quiet, now, limit), limit)
 
     def behind(self, run_id: str) -> list[Waiting]:
-        """The run that is next for the place of this one, which has ended; at most one, and none without a `max_running`."""
-        place = sa.select(runs.c.overlap_key).where(runs.c.id == run_id, runs.c.max_running.is_not(None))
+        """Who is next for what this run held, which has ended: for its place at most one, and of each line before a limit
+        as many as may begin."""
+        now = self._clock.now()
         with reading(self._engine) as connection:
-            key = connection.execute(place).scalar_one_or_none()
-        if key is None:
-            return []
-        quiet = (runs.c.due_at <= self._clock.now()) & runs.c.published_at.is_(None) & runs.c.max_running.is_not(None)
-        return self._waiting((runs.c.overlap_key == key) & _CLAIMABLE & quiet, 1)
+            held = connection.execute(_HELD, {"run": run_id}).all()
+            limits = {row.limit_key for row in held if row.limit_key is not None}
+            ready = gates.ready(connection, now, 1, limits) if limits else []
+        quiet = _CLAIMABLE & (runs.c.due_at <= now) & runs.c.published_at.is_(None)
+        found = self._waiting(runs.c.id.in_(ready) & quiet, len(ready)) if ready else []
+        keys = [row.overlap_key for row in held if row.max_running is not None]
+        if keys:
+            place = (runs.c.overlap_key == keys[0]) & runs.c.max_running.is_not(None) & runs.c.waits_on.is_(None)
+            found += self._waiting(place & quiet, 1)
+        return found
 
     def silent(self, repeat: timedelta, limit: int = 500) -> list[Waiting]:
         """Due runs whose message went out so long ago that it can no longer live; the span doubles with each ring.
@@ -80,20 +98,29 @@ class Leases:
         self, condition: Callable[[_Columns], sa.ColumnElement[bool]], now: datetime, limit: int
     ) -> sa.ColumnElement[bool]:
         """Claimable runs that have a place to go to; whose turn it is is asked only where one of these must wait for it."""
-        anywhere = runs.c.max_running.is_(None)
-        some = sa.select(runs.c.id).where(_CLAIMABLE, condition(runs.c), ~anywhere).limit(1)
+        anywhere = runs.c.max_running.is_(None) & runs.c.waits_on.is_(None)
+        limited = runs.c.max_running.is_not(None) & runs.c.waits_on.is_(None)
+        some = sa.select(runs.c.id).where(_CLAIMABLE, condition(runs.c), limited).limit(1)
         placed = with_a_place(now)
         first = (placed.c.published_at, placed.c.priority.desc(), placed.c.due_at)
         turns = sa.select(placed.c.id).where(condition(placed.c)).order_by(*first).limit(limit)
         with reading(self._engine) as connection:
-            found = connection.scalars(turns).all() if connection.execute(some).first() else []
-        return _CLAIMABLE & (anywhere | runs.c.id.in_(found))
+            found = list(connection.scalars(turns)) if connection.execute(some).first() else []
+            ready = gates.ready(connection, now, limit)
+        return _CLAIMABLE & (anywhere | runs.c.id.in_(found) | runs.c.id.in_(ready))
 
     def published(self, queue: str) -> int:
         """How many runs of a queue have a message out."""
         out = _CLAIMABLE & runs.c.published_at.is_not(None) & (runs.c.queue == queue)
         with reading(self._engine) as connection:
             return connection.execute(sa.select(sa.func.count()).select_from(runs).where(out)).scalar_one()
+
+    def standing(self, run: RunRow) -> gates.Standing | None:
+        """Where a run stands in the line before a limit; None where it stands in none."""
+        if run.waits_on is None:
+            return None
+        with reading(self._engine) as connection:
+            return gates.standing(connection, run, self._clock.now())
 
     def expired(self, limit: int = 100) -> list[RunRow]:
         """Running runs whose lease ran out."""
@@ -109,10 +136,13 @@ class Leases:
         return self._runs(late, 100)
 
     def next_due(self) -> datetime | None:
-        """When the next waiting run that is not due yet will be; one that is due and waits for a place does not tell."""
+        """When the next waiting run that is not due yet will be, or a limit lets the next one go that stands before it.
+
+        One that is due and waits for a place does not tell.
+        """
         with reading(self._engine) as connection:
-            earliest: datetime | None = connection.execute(_NEXT_DUE, {"now": self._clock.now()}).scalar_one()
-        return earliest
+            moments = connection.execute(_NEXT_DUE, {"now": self._clock.now()}).one()
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def _runs(self, condition: sa.ColumnElement[bool], limit: int) -> list[RunRow]:
         with reading(self._engine) as connection:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from automation.database import execute_many, insert_many, reading
 from automation.errors import AutomationError
-from automation.ledger import places, stopping, unique_holders
+from automation.ledger import limit_counts, places, stopping, unique_holders
 from automation.ledger.activation import sync_jobs, sync_schedules
 from automation.ledger.rows import NewRun
 from automation.ledger.standing import Key, Standing
@@ -121,6 +121,7 @@ class Occurrences(Standing):
             sync_schedules(connection, specs, renamed or {}, revision, now, keep_missing=keep_missing)
             if definitions is not None:
                 sync_jobs(connection, definitions, revision, keep_missing=keep_missing)
+                limit_counts.sync(connection, limit_counts.declared(definitions), keep_missing=keep_missing)
         return revision
 
     def record(self, decided: Sequence[Decided], revision: int) -> list[str]:

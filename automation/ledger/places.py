@@ -87,8 +87,9 @@ def take(connection: sa.Connection, run: RunRow, now: datetime) -> bool:
         refused = known.values(state=State.SKIPPED, reason=reason, finished_at=now, published_at=None)
         _log.info("Run %s of job %s is skipped: %s", run.id, run.job, reason)
     else:
-        # The count of rings goes up, so that a note about the message that came too early finds another one.
-        refused = known.values(published_at=None, rings=runs.c.rings + 1)
+        # The count of rings goes up, so that a note about the message that came too early finds another one. Whoever
+        # waits here is in the way of nobody who waits for the same limit.
+        refused = known.values(published_at=None, rings=runs.c.rings + 1, waits_on=None)
     connection.execute(refused)
     return False
 
@@ -130,7 +131,7 @@ def with_a_place(now: datetime) -> sa.Subquery:
     line = (
         sa.select(*columns, free, turn.label("turn"))
         .select_from(runs.outerjoin(held, runs.c.overlap_key == held.c.overlap_key))
-        .where(runs.c.state.in_(CLAIMABLE), counts)
+        .where(runs.c.state.in_(CLAIMABLE), runs.c.waits_on.is_(None), counts)
         .subquery("line")
     )
     return sa.select(line).where(line.c.turn <= line.c.free, line.c.due_at <= now).subquery("placed")

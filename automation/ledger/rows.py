@@ -136,6 +136,7 @@ class RunRow(_Row):
     max_running: int | None = None
     expires_at: datetime | None = None
     batch: str | None = None
+    waits_on: str | None = None
 
     @property
     def scope(self) -> str:

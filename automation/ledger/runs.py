@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from automation.clock import Clock
 from automation.database import insert_or_ignore, light, reading, synced
-from automation.ledger import places, stopping
+from automation.ledger import gates, places, stopping
 from automation.ledger.occurrences import run_values
 from automation.ledger.rows import NewRun, RunRow, Waiting
 from automation.ledger.states import CLAIMABLE, Outcome, State
@@ -125,7 +125,8 @@ class Runs:
         """Take a due run: queued or retrying → running, with the next attempt number; None when there is nothing to take.
 
         A run that is to begin and is too late expires. One that finds no place of its overlap key is skipped if its
-        spec says so; else it stays as it is, without a message, until its place is free.
+        spec says so; else it stays as it is, without a message, until its place is free. So does one that a limit keeps
+        from beginning, with the limit as its reason.
 
         Parameters
         ----------
@@ -155,9 +156,11 @@ class Runs:
             known = {"run": run_id, "known": run.attempt}
             if not places.take(connection, run, now):
                 return None
-            if connection.execute(_CLAIM, {**known, **changes}).rowcount != 1:
+            passed = gates.ask(connection, run, now)
+            if passed is None or connection.execute(_CLAIM, {**known, **changes}).rowcount != 1:
                 return None
             connection.execute(_OPEN, {"worker": claimant.worker, "pid": claimant.pid, **opened})
+            gates.enter(connection, run, passed, now)
         return replace(run, **changes)
 
     def _waiting(self, run_id: str, now: datetime) -> RunRow | None:

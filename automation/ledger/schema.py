@@ -14,7 +14,8 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from automation.database import database_url, make_engine, reading
 from automation.errors import InvalidInput, LedgerUnavailable
-from automation.ledger.tables import PREFIX, metadata
+from automation.ledger.gate_tables import metadata
+from automation.ledger.tables import PREFIX
 from automation.secrets import mask_urls
 
 if TYPE_CHECKING:

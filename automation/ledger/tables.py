@@ -28,7 +28,10 @@ LONG = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 BYTES = sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
 #: SQLite counts a primary key by itself only when it is declared INTEGER.
 SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+#: The key of a limit or a breaker: who sets it, and a key of the user's.
+GATE = sa.String(320)
 _WAITING = sa.text("state IN ('queued', 'retrying')")
+_IN_LINE = sa.text("waits_on IS NOT NULL")
 
 revisions = sa.Table(
     "automation_revisions",
@@ -94,9 +97,19 @@ runs = sa.Table(
     sa.Column("max_running", sa.Integer),
     sa.Column("expires_at", UtcDateTime),
     sa.Column("batch", ID),
+    sa.Column("waits_on", GATE),
     sa.UniqueConstraint("idempotency_key"),
     sa.Index("ix_automation_runs_overlap_state", "overlap_key", "state", "attempt"),
     sa.Index("ix_automation_runs_batch", "batch"),
+    sa.Index(
+        "ix_automation_runs_line",
+        "waits_on",
+        "state",
+        "priority",
+        "due_at",
+        postgresql_where=_IN_LINE,
+        sqlite_where=_IN_LINE,
+    ),
     sa.Index("ix_automation_runs_state_due", "state", "due_at"),
     sa.Index("ix_automation_runs_queue_waiting", "queue", "state", postgresql_where=_WAITING, sqlite_where=_WAITING),
     sa.Index("ix_automation_runs_job_queued", "job", "queued_at"),

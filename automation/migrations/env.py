@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from alembic import context
 
+from automation.ledger.gate_tables import metadata
 from automation.ledger.schema import VERSION_TABLE
-from automation.ledger.tables import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -36,6 +36,7 @@ def definition(job: Job) -> dict[str, Any]:
         "description": job.description,
         "overlap": _values(job.overlap),
         "unique": _values(job.unique),
+        "limits": [{**one.limit.to_json(), "key": one.key} for one in job.limits],
         "unite": job.unite,
         "pause_after_failures": job.pause_after_failures,
     }

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from automation.ledger.limit import Rate
 from automation.project.jobs import Declared
 from automation.project.load import load_declared
 from automation.project.model import Job, Schedule
@@ -21,7 +22,7 @@ from automation.triggers.calendar import Calendar
 
 #: Where a field of the model has another name than its key.
 _KEYS = {"mode": "overlap", "key": "overlap_key"}
-_OF_JOB = ("name", "schedules", "path", "line", "problem", "params", "retry", "overlap", "unique")
+_OF_JOB = ("name", "schedules", "path", "line", "problem", "params", "retry", "overlap", "unique", "limiting", "limits")
 _OF_SCHEDULE = ("id", "trigger", "spec", "line", "column", "timing", "planning")
 
 
@@ -72,7 +73,7 @@ def _of_job(declared: Declared) -> Iterator[_Row]:
         yield (key,), value, layers
     for key, value in _fields(job.overlap):
         yield (key,), job.name if key == "overlap_key" and value is None else value, layers
-    for key, value in _fields(job.unique):
+    for key, value in (*_fields(job.unique), *_fields(job.limiting)):
         yield (key,), value, layers
     retry = [inner for table in layers if (inner := table.child("retry"))]
     for key, value in _fields(job.retry):
@@ -118,7 +119,9 @@ def _fields(policy: Any, without: Sequence[str] = ()) -> Iterator[tuple[str, Any
 
 
 def _named(value: Any) -> Any:
-    """Calendars as their names."""
+    """Calendars as their names, a rate as it is written."""
+    if isinstance(value, Rate):
+        return str(value)
     is_several = isinstance(value, tuple) and value and isinstance(value[0], Calendar)
     return tuple(one.name for one in value) if is_several else value
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from automation.plugin import PluginSpec
 from automation.project.keys import JOB, RETRY
-from automation.project.model import Job, Schedule
+from automation.project.limits import NamedLimits, check_keys, check_limiting, limits_of_job, read_limiting
+from automation.project.model import Job, Queue, Schedule
 from automation.project.params import (
     check_database_names,
     check_params,
@@ -55,7 +56,7 @@ class Surroundings:
     ----------
     defaults: tables behind the job's own, the nearest first; those of its tags come before them.
     databases: the names that `automation.toml` declares.
-    calendars, tags: those of the project, by name.
+    calendars, tags, limits, queues: those of the project, by name.
     template_problem: what is wrong with the template of a name.
     """
 
@@ -67,6 +68,8 @@ class Surroundings:
     calendars: Calendars = field(default_factory=dict)
     tags: Tags = field(default_factory=dict)
     template_problem: Callable[[str], str | None] = lambda _name: None
+    limits: NamedLimits = field(default_factory=dict)
+    queues: Mapping[str, Queue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,12 @@ def read_job(table: Table, around: Surroundings) -> Declared:
     check_unique(reader, table, unique)
     _check_parameters(reader, "overlap_key", overlap.key, spec)
     _check_parameters(reader, "unique_key", unique.unique_key, spec)
+    limiting = read_limiting(reader)
+    check_limiting(reader, table, limiting)
+    _check_parameters(reader, "rate_key", limiting.rate_key, spec)
+    queue = reader.text("queue", QUEUE, check=name_problem)
+    limits = limits_of_job(reader, name, limiting, around.limits, (queue, around.queues.get(queue)))
+    check_keys(reader, limits, spec)
     schedules = read_schedules(reader, table, around.calendars)
     job = Job(
         name=name,
@@ -108,7 +117,7 @@ def read_job(table: Table, around: Surroundings) -> Declared:
         schedules=schedules,
         enabled=reader.flag("enabled", True),
         run_on_start=own.flag("run_on_start", False),
-        queue=reader.text("queue", QUEUE, check=name_problem),
+        queue=queue,
         priority=reader.whole("priority", PRIORITY, 0, 9),
         timeout=read_timeout(reader),
         kill_after=read_kill_after(reader),
@@ -119,6 +128,8 @@ def read_job(table: Table, around: Surroundings) -> Declared:
         line=table.source.positions.locate(table.path)[0],
         overlap=overlap,
         unique=unique,
+        limiting=limiting,
+        limits=limits,
         unite=_unite(own, table, schedules),
         pause_after_failures=read_pause_after_failures(reader),
         replaces=_replaces(own, table, name),
@@ -141,6 +152,7 @@ def check_defaults(table: Table, notes: Notes, secrets: Secrets, known: tuple[st
     read_planning(reader, "", calendars)
     check_overlap(reader, table, read_overlap(reader), alone=True)
     check_unique(reader, table, read_unique(reader), alone=True)
+    read_limiting(reader)
     read_pause_after_failures(reader)
     reader.flag("enabled", True)
     reader.flag("allow_plain_secrets", False)

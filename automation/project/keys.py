@@ -14,10 +14,11 @@ TIMING = ("catchup", "catchup_window", "catchup_max", "misfire_grace", "start_de
 PLANNING = ("jitter", "jitter_mode", "only_during", "not_during", "on_blackout")
 OVERLAP = ("overlap", "max_running", "max_queued", "overlap_key")
 UNIQUE = ("unique_key", "on_conflict", "unique_for")
+LIMITING = ("limits", "rate", "rate_key")
 #: What jobs take from the tables of their tags, and from `[defaults]`.
 TAG = (
     "timezone", "queue", "priority", "timeout", "kill_after", "retry", "enabled",
-    *TIMING, *PLANNING, *OVERLAP, *UNIQUE, "pause_after_failures",
+    *TIMING, *PLANNING, *OVERLAP, *UNIQUE, *LIMITING, "pause_after_failures",
 )  # fmt: skip
 INHERITED = (*TAG, "tags")
 _RULE = (
@@ -32,24 +33,26 @@ RETRY = (
     "respect_retry_after", "retry_after_max", "total_deadline", "max_snoozes", "retry_until_next", "on_exhausted",
 )  # fmt: skip
 SCHEDULE_FILE = ("jobs", "defaults", "calendars", "tags")
-PROJECT_FILE = ("databases", "defaults", "calendars", "tags", "queues", "retention")
-PROJECT_ONLY = ("databases", "queues", "retention")
+PROJECT_FILE = ("databases", "defaults", "calendars", "tags", "queues", "limits", "retention")
+PROJECT_ONLY = ("databases", "queues", "limits", "retention")
 DATABASE = ("url",)
-QUEUE = ("max_waiting",)
+QUEUE = ("max_waiting", "max_running")
+LIMIT = ("max_running", "rate", "key")
 RETENTION = ("succeeded", "skipped", "dead", "logs", "artifacts", "outbox", "keep_last")
 
 _LATER_JOB = (
     "pause", "paused", "pause_until", "after", "after_failure", "after_any", "for_each", "alerts",
-    "rate", "limits", "calendars", "group", "expect_success_every", "max_duration",
+    "calendars", "group", "expect_success_every", "max_duration",
 )  # fmt: skip
 #: What other programs call it.
 _ELSEWHERE = {
     "interval": "every", "crontab": "cron", "tz": "timezone", "max_instances": "max_running", "coalesce": "catchup",
     "misfire_grace_time": "misfire_grace", "expires": "start_deadline", "retries": "retry", "max_retries": "retry",
     "args": "params", "kwargs": "params", "task": "plugin",
+    "rate_limit": "rate", "throttle": "rate", "concurrency": "max_running", "pools": "limits",
 }  # fmt: skip
 _LATER_FILE = ("groups", "channels")
-_LATER_PROJECT = (*_LATER_FILE, "plugins", "web", "alerts", "limits")
+_LATER_PROJECT = (*_LATER_FILE, "plugins", "web", "alerts")
 _LATER_DATABASE = ("schema", "read_only", "pool", "timeout")
 
 

@@ -18,6 +18,7 @@ from automation.project.databases import read_databases
 from automation.project.files import SCHEDULES, project_file, schedule_files
 from automation.project.jobs import Declared, Surroundings, check_defaults, read_job
 from automation.project.keys import DEFAULTS, PROJECT_FILE, PROJECT_ONLY, SCHEDULE_FILE, TAG
+from automation.project.limits import NamedLimits, check_limits_used, read_limits
 from automation.project.model import Job, Project, Queue
 from automation.project.names import check_replaced, check_tags_used, refuse_twice
 from automation.project.policies import name_problem
@@ -104,6 +105,7 @@ class _Loading:
         self.declared: dict[str, Declared] = {}
         self.databases: Mapping[str, str] = {}
         self._queues: Mapping[str, Queue] = {}
+        self._limits: NamedLimits = {}
         self._project: File | None = None
         self._project_block: Problem | None = None
         self._database_names: frozenset[str] = frozenset()
@@ -151,12 +153,13 @@ class _Loading:
         return File(top, (*((defaults,) if defaults else ()), *(self._project.defaults if self._project else ())))
 
     def _read_project_file(self, file: File) -> None:
-        """Databases, queues, and defaults for every file."""
+        """Databases, queues, limits, and defaults for every file."""
         self._project_block = self._check_defaults(file)
         self._database_names = frozenset(load_databases(self.root))
         allowed = Reader(file.defaults, self.notes.beside(), self.secrets).flag("allow_plain_secrets", False)
         self.databases = read_databases(file.top, self.notes, self.secrets, allowed)
         self._queues = read_queues(file.top, self.notes, self.secrets)
+        self._limits = read_limits(file.top, self.notes, self.secrets)
         # What it says is read by those who delete, each time that they begin; here it is only checked.
         read_retention(file.top, self.notes, self.secrets)
 
@@ -173,6 +176,8 @@ class _Loading:
             self._calendars,
             self._tags,
             self._template_problem,
+            self._limits,
+            self._queues,
         )
         declared = top.values.get("jobs", {})
         if not isinstance(declared, dict):
@@ -239,6 +244,7 @@ class _Loading:
         check_tags_used(self._tags, self.jobs, self.notes)
         if self._project:
             check_queues_used(self._project.top, self._queues, self.jobs, self.notes)
+            check_limits_used(self._project.top, self._limits, self.jobs, self.notes)
         for name, replaced in check_replaced(self.declared, self.notes).items():
             self.jobs[name] = replace(self.jobs[name], problem=self.jobs[name].problem or str(replaced))
         if not self.jobs and not self.notes.first_error:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from automation.errors import Problem, UnknownName
+from automation.ledger.limit import Limit, Rate
 from automation.ledger.unique_key import RETURN_EXISTING
 from automation.retry import RetryPolicy
 from automation.text import nearest
@@ -75,15 +76,47 @@ class Uniqueness:
 
 
 @dataclass(frozen=True)
+class Limiting:
+    """What a job says of how often its runs may begin, and how many at once.
+
+    Parameters
+    ----------
+    limits: names of `[limits.NAME]`, all of which hold for it.
+    rate: so many of its own runs may begin in a span; None is any number.
+    rate_key: what the rate counts by; None is the job; it may name parameters as `overlap_key`.
+    """
+
+    limits: tuple[str, ...] = ()
+    rate: Rate | None = None
+    rate_key: str | None = None
+
+
+@dataclass(frozen=True)
+class DeclaredLimit:
+    """A limit as it is declared, before a run's parameters fill its key.
+
+    Parameters
+    ----------
+    limit: owner and numbers.
+    key: what it counts by beside its owner; None is nothing; it may name parameters as `overlap_key`.
+    """
+
+    limit: Limit
+    key: str | None = None
+
+
+@dataclass(frozen=True)
 class Queue:
     """Where runs wait for the workers that take them.
 
     Parameters
     ----------
     max_waiting: while so many runs wait no more are taken by hand; None is no limit.
+    max_running: so many of its runs may be at work at once, over all workers; None is any number.
     """
 
     max_waiting: int | None = None
+    max_running: int | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +160,7 @@ class Job:
     problem: why the job may not run, in one sentence; None when it may.
     unite: fires of several of its schedules at one instant are one run.
     pause_after_failures: so many final failures in a row pause its schedules; 0 is never.
+    limits: every limit that holds for it: those that it names, its own rate, and that of its queue.
     replaces: the name that it had before; what that one's schedules have decided counts for its own.
     """
 
@@ -148,6 +182,8 @@ class Job:
     problem: str | None = None
     overlap: Overlap = Overlap()
     unique: Uniqueness = Uniqueness()
+    limiting: Limiting = Limiting()
+    limits: tuple[DeclaredLimit, ...] = ()
     unite: bool = False
     pause_after_failures: int = 0
     replaces: str | None = None

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from automation.ledger.limit import Limit, limits_of
 from automation.ledger.rows import NewRun, new_id
 from automation.ledger.states import Kind, State
 from automation.ledger.unique_key import REPLACE_WAITING, Unique
@@ -39,6 +40,7 @@ class RunSpec:
     skips: when the run finds no place of its overlap key as it is claimed, it is skipped, and does not wait.
     mute: its mails are noted and not sent.
     pause_after_failures: so many final failures in a row pause the job; 0 is never.
+    limits: what it passes before it begins.
     """
 
     params: Mapping[str, Any]
@@ -51,6 +53,7 @@ class RunSpec:
     skips: bool = False
     mute: bool = False
     pause_after_failures: int = 0
+    limits: tuple[Limit, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The form in the ledger."""
@@ -65,6 +68,7 @@ class RunSpec:
             "skips": self.skips,
             "mute": self.mute,
             "pause_after_failures": self.pause_after_failures,
+            "limits": [one.to_json() for one in self.limits],
         }
 
     @staticmethod
@@ -86,6 +90,7 @@ class RunSpec:
             skips=stored.get("skips", False),
             mute=stored.get("mute", False),
             pause_after_failures=stored.get("pause_after_failures", 0),
+            limits=tuple(limits_of(stored)),
         )
 
 
@@ -130,8 +135,9 @@ def run_of(
     overlap_key: what it takes a place of; default: the job's own key.
     priority: in place of the job's own.
     """
+    params = job.params if params is None else params
     spec = RunSpec(
-        params=job.params if params is None else params,
+        params=params,
         timeout=job.timeout,
         kill_after=job.kill_after,
         retry=job.retry,
@@ -141,6 +147,7 @@ def run_of(
         skips=skips,
         mute=mute,
         pause_after_failures=job.pause_after_failures,
+        limits=_limits_for(job, params),
     )
     return NewRun(
         id=run_id or new_id(),
@@ -183,7 +190,21 @@ def unique_key_of(job: Job, params: Mapping[str, Any]) -> str | None:
     """The unique key of a run of this job with these parameters, if it has one."""
     if job.unique.unique_key is None:
         return None
-    key = _filled(job.unique.unique_key, params)
+    return _bounded(_filled(job.unique.unique_key, params))
+
+
+def _limits_for(job: Job, params: Mapping[str, Any]) -> tuple[Limit, ...]:
+    """The limits of a run of this job with these parameters, each counted by its key."""
+    return tuple(
+        one.limit
+        if one.key is None
+        else replace(one.limit, key=f"{one.limit.owner} ({_bounded(_filled(one.key, params))})")
+        for one in job.limits
+    )
+
+
+def _bounded(key: str) -> str:
+    """A key that every database takes; of one that is longer, or cannot be shown, a digest stands at the end."""
     if len(key) > _LONGEST_KEY or not key.isprintable():
         # Cut, two keys could be one; and not every database takes every character.
         digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -85,7 +85,7 @@ def read_overlap(reader: Reader) -> Overlap:
         mode=reader.choice("overlap", known.mode, OVERLAPS),
         max_running=reader.whole("max_running", known.max_running, 1, MAX_RUNNING),
         max_queued=reader.whole("max_queued", known.max_queued, 1, MAX_QUEUED),
-        key=reader.text("overlap_key", "", _template_problem) or known.key,
+        key=reader.text("overlap_key", "", template_problem) or known.key,
     )
 
 
@@ -95,7 +95,7 @@ def read_unique(reader: Reader) -> Uniqueness:
     if reader.lacks(UNIQUE):
         return known
     return Uniqueness(
-        unique_key=reader.text("unique_key", "", lambda key: _template_problem(key) if key else None) or None,
+        unique_key=reader.text("unique_key", "", lambda key: template_problem(key) if key else None) or None,
         on_conflict=reader.choice("on_conflict", known.on_conflict, CONFLICTS),
         unique_for=read_deadline(reader, "unique_for"),
     )
@@ -152,7 +152,8 @@ def parameters_in(key: str) -> list[str]:
     return _PARAMETER.findall(key)
 
 
-def _template_problem(key: str) -> str | None:
+def template_problem(key: str) -> str | None:
+    """What is wrong with a key that may name parameters, if something is."""
     rest = _PARAMETER.sub("", key)
     if (
         key.strip()

@@ -1,6 +1,6 @@
-"""`[queues.NAME]` of automation.toml: how many runs may wait in a queue.
+"""`[queues.NAME]` of automation.toml: how many runs may wait in a queue, and how many may be at work.
 
-Owns: the check of a name and its limit.
+Owns: the check of a name and its limits.
 Never: counts what waits.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from automation.project.files import project_file
 from automation.project.keys import QUEUE
 from automation.project.model import Job, Queue
-from automation.project.policies import name_problem
+from automation.project.policies import MAX_RUNNING, name_problem
 from automation.project.source import read_source
 from automation.project.values import Notes, Reader, Secrets, Table
 from automation.text import nearest
@@ -67,4 +67,7 @@ def _read_queue(declared: Table, name: str, notes: Notes, secrets: Secrets) -> Q
         return Queue()
     reader = Reader([table], notes, secrets)
     reader.known_keys(table, QUEUE)
-    return Queue(reader.whole("max_waiting", MAX_WAITING, 1, MAX_WAITING) if reader.has("max_waiting") else None)
+    return Queue(
+        reader.whole("max_waiting", MAX_WAITING, 1, MAX_WAITING) if reader.has("max_waiting") else None,
+        reader.whole("max_running", MAX_RUNNING, 1, MAX_RUNNING) if reader.has("max_running") else None,
+    )

@@ -199,6 +199,21 @@ def unique() -> Schema:
     }
 
 
+def limiting() -> Schema:
+    """The keys that say how often runs may begin, and which limits jobs share."""
+    names: Schema = {"type": "array", "items": {"type": "string", "pattern": NAME}, "maxItems": 100}
+    rate = {"type": "string", "pattern": "^([1-9][0-9]{0,5}/(s|m|h|d))?$", "examples": ["30/m"]}
+    return {
+        "limits": {**names, "description": "of [limits.NAME] in automation.toml, all of which hold; default: none"},
+        "rate": or_reference({**rate, "description": "so many of its runs begin in a span; default: any number"}),
+        "rate_key": {
+            "type": "string",
+            "maxLength": LONGEST_KEY,
+            "description": "what the rate counts by; default: the job; may hold {{ params.NAME }}",
+        },
+    }
+
+
 def of_tag() -> Schema:
     """The keys that jobs take from their tags."""
     return {key: schema for key, schema in inherited().items() if key != "tags"}
@@ -220,6 +235,7 @@ def inherited() -> Schema:
         **planning(),
         **overlap(),
         **unique(),
+        **limiting(),
     }
 
 

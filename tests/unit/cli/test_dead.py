@@ -104,8 +104,11 @@ def test_filters_choose(run: Run, kill: Kill) -> None:
         (["retry"], "Say which: RUN…, or any of --job, --tag, --class and --since, or --all"),
         (["retry", "abc", "--all"], "Say which"),
         (["retry", "--job", "boks"], "did you mean 'books'?"),
-        (["retry", "--all", "--rate", "fast"], "--rate fast: write how many in which span, such as 30/m"),
-        (["retry", "--all", "--rate", "0/s"], "--rate 0/s: write how many"),
+        (
+            ["retry", "--all", "--rate", "fast"],
+            "--rate: 'fast' is not a rate from 1 to 100,000; write how many in which span: 30/m",
+        ),
+        (["retry", "--all", "--rate", "0/s"], "--rate: '0/s' is not a rate"),
         (["discard", "--all"], 'automation dead discard … --reason "…"'),
         (["discard", "--all", "--reason", " "], "Say why"),
         (["retry", "nobody"], "There is no run 'nobody'"),

@@ -96,11 +96,13 @@ def told(steps: list[Step]) -> str:
         ("united: schedule 'a' fires at the same instant", State.SKIPPED, "unite = true"),
         ("missed: 3d late", State.MISSED, "catchup_window"),
         ("expired: it had not begun", State.EXPIRED, "start_deadline"),
+        ("waits: limit shop, 30/m; its turn is at 2026-03-10T07:00:10Z", State.CANCELLED, "max_running of a limit"),
     ],
 )
 def test_every_reason_has_its_rule(reason: str, state: State, said: str) -> None:
     """The reason as it was recorded, and behind it what it means and which option changes that."""
-    decision = State.QUEUED if state is State.EXPIRED or reason.startswith("superseded") else state
+    decided = state in (State.EXPIRED, State.CANCELLED) or reason.startswith("superseded")
+    decision = State.QUEUED if decided else state
     one = run(state, reason, finished_at=DUE + SECOND)
     steps = explain(FACTS, fire(one, decision, None if decision is State.QUEUED else reason))
     rule = next(step for step in steps if step.fact == word_of(reason))

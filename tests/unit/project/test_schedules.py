@@ -137,7 +137,6 @@ LIST = HEAD + "[[jobs.books.schedules]]\n"
         (HEAD + 'every = "1h"\nstart_at = 2027-01-01\nend_at = 2026-01-01', "6:10: jobs.books.end_at: end_at (2026-01-01T00:00:00Z) is not after"),
         (HEAD + 'rrule = "FREQ=DAILY"', "4:9: jobs.books.rrule: the rule cannot be used: 'FREQ=DAILY' has no DTSTART"),
         (HEAD + 'cron = "H(9-3) * * * *"', "4:8: jobs.books.cron: minute 'h(9-3)': the range must lie within"),
-        (HEAD + 'rate = "1/s"', "4:1: jobs.books.rate: 'rate' is not available yet"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_where_it_stands(problems: Callable[..., list[str]], text: str, said: str) -> None:

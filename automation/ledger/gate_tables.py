@@ -1,0 +1,46 @@
+"""The ledger's tables of limits and breakers, beside those of `tables`.
+
+Owns: names, columns, keys of what a claim passes before it begins.
+Never: holds a query; changes without a migration beside it.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from automation.database import UtcDateTime
+from automation.ledger.tables import GATE, ID, NAME, metadata
+
+__all__ = ["beginnings", "holds", "limits", "metadata"]
+
+#: One row for each key of a limit, locked by whoever claims a run of it; its numbers are those of the active
+#: configuration. `taken` counts the beginnings that a rate has seen, `opens_at` is when it lets the next one go.
+limits = sa.Table(
+    "automation_limits",
+    metadata,
+    sa.Column("limit_key", GATE, primary_key=True),
+    sa.Column("owner", NAME, nullable=False),
+    sa.Column("max_running", sa.Integer),
+    sa.Column("rate", sa.String(16)),
+    sa.Column("taken", sa.BigInteger, nullable=False, default=0),
+    sa.Column("opens_at", UtcDateTime),
+    sa.Index("ix_automation_limits_owner", "owner"),
+)
+
+#: The newest beginnings of a limit with a rate, numbered; those that no longer count are gone.
+beginnings = sa.Table(
+    "automation_beginnings",
+    metadata,
+    sa.Column("limit_key", GATE, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+)
+
+#: Who has taken a place of a limit; a run that is not at work any more holds none, and its row goes with the next claim.
+holds = sa.Table(
+    "automation_holds",
+    metadata,
+    sa.Column("limit_key", GATE, primary_key=True),
+    sa.Column("run_id", ID, primary_key=True),
+    sa.Index("ix_automation_holds_run", "run_id"),
+)

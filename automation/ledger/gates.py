@@ -1,0 +1,143 @@
+"""Gates: what a run passes as it is claimed, the line before each of them, and whose turn it is.
+
+Owns: that a claim asks all limits of its run at once; the place of a run in a line, with its reason.
+Never: opens a transaction; it works within the caller's. A run without a gate costs no statement.
+
+A run that may not begin waits in one line, without a message, before the gate that opens last. In a line the order is:
+priority, then due time. Nobody who comes later passes those before him, and as many are rung as may begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from automation.ledger import limit_counts
+from automation.ledger.gate_tables import limits
+from automation.ledger.limit import limits_of
+from automation.ledger.limit_counts import Bucket, Wait
+from automation.ledger.rows import RunRow
+from automation.ledger.states import CLAIMABLE
+from automation.ledger.tables import runs
+from automation.text import instant
+
+#: In a line; the index has only these rows.
+WAITS = runs.c.waits_on.is_not(None) & runs.c.state.in_(CLAIMABLE)
+_RUN = sa.bindparam("run", type_=runs.c.id.type)
+_KEY = sa.bindparam("key", type_=runs.c.waits_on.type)
+_ME = sa.select(runs.c.state, runs.c.attempt).where(runs.c.id == _RUN).with_for_update()
+_PRIORITY, _DUE = sa.bindparam("mine", type_=sa.Integer), sa.bindparam("due", type_=runs.c.due_at.type)
+_BEFORE = sa.select(sa.func.count()).select_from(runs).where(
+    WAITS,
+    runs.c.waits_on == _KEY,
+    (runs.c.priority > _PRIORITY)
+    | ((runs.c.priority == _PRIORITY) & (runs.c.due_at < _DUE))
+    | ((runs.c.priority == _PRIORITY) & (runs.c.due_at == _DUE) & (runs.c.id < _RUN)),
+)  # fmt: skip
+_OUT_OF_LINE = runs.update().where(runs.c.id == _RUN).values(waits_on=None, reason=None)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a run stands in a line.
+
+    Parameters
+    ----------
+    key: of the gate that it stands before.
+    ahead: how many stand before it.
+    wait: why it is not its turn; None when it is.
+    """
+
+    key: str
+    ahead: int
+    wait: Wait | None
+
+
+def ask(connection: sa.Connection, run: RunRow, now: datetime) -> list[Bucket] | None:
+    """The gates that the run passes, locked; None where it does not, and waits in a line, or is somebody else's."""
+    wanted = limits_of(run.spec)
+    if not wanted:
+        return []
+    # Before any gate: whoever ends a run has its row first, too.
+    me = connection.execute(_ME, {"run": run.id}).one_or_none()
+    if me is None or me.state not in CLAIMABLE or me.attempt != run.attempt:
+        return None
+    buckets = [limit_counts.lock(connection, limit) for limit in wanted]
+    asked = [limit_counts.wait(connection, one, before(connection, one.key, run), now) for one in buckets]
+    refused = [one for one in asked if one is not None]
+    if refused:
+        _stand(connection, run, max(refused, key=lambda one: one.until or _NEVER))
+        return None
+    return buckets
+
+
+def enter(connection: sa.Connection, run: RunRow, passed: Sequence[Bucket], now: datetime) -> None:
+    """The run has been claimed: it counts for each gate that it passed, and waits in no line any more."""
+    for bucket in passed:
+        limit_counts.enter(connection, bucket, run.id, now)
+    if run.waits_on is not None:
+        connection.execute(_OUT_OF_LINE, {"run": run.id})
+
+
+def before(connection: sa.Connection, key: str, run: RunRow) -> int:
+    """How many stand in this line whose turn is before that of the run, whether or not it stands there itself."""
+    mine = {"key": key, "run": run.id, "mine": run.priority, "due": run.due_at}
+    return int(connection.execute(_BEFORE, mine).scalar_one())
+
+
+def standing(connection: sa.Connection, run: RunRow, now: datetime) -> Standing | None:
+    """Where a run stands, as it is now; None where it stands in no line."""
+    if run.waits_on is None or run.state not in CLAIMABLE:
+        return None
+    ahead = before(connection, run.waits_on, run)
+    bucket = limit_counts.look(connection, run.waits_on)
+    wait = None if bucket is None else limit_counts.refusal(connection, bucket, ahead, now)
+    return Standing(run.waits_on, ahead, wait)
+
+
+def ready(connection: sa.Connection, now: datetime, most: int, keys: Collection[str] | None = None) -> list[str]:
+    """Whose turn it is: of each line as many as may begin now, those whose message is out before the others.
+
+    Parameters
+    ----------
+    most: of one line.
+    keys: only of these lines.
+    """
+    lines = sa.select(runs.c.waits_on).where(WAITS).distinct()
+    found = connection.scalars(lines if keys is None else lines.where(runs.c.waits_on.in_(list(keys)))).all()
+    if not found:
+        return []
+    free = {**dict.fromkeys(found, most), **limit_counts.free(connection, found, now, most)}
+    groups = {number: [key for key, room in free.items() if room == number] for number in free.values() if number}
+    if not groups:
+        return []
+    order = (
+        sa.case((runs.c.published_at.is_(None), 1), else_=0),
+        runs.c.priority.desc(),
+        runs.c.due_at,
+        runs.c.id,
+    )
+    turn = sa.func.row_number().over(partition_by=runs.c.waits_on, order_by=order).label("turn")
+    open_lines = [key for group in groups.values() for key in group]
+    standing = sa.select(runs.c.id, runs.c.waits_on, turn).where(WAITS, runs.c.waits_on.in_(open_lines))
+    line = standing.subquery("standing")
+    turns = [line.c.waits_on.in_(group) & (line.c.turn <= number) for number, group in groups.items()]
+    return list(connection.scalars(sa.select(line.c.id).where(sa.or_(*turns))))
+
+
+def next_opening(now: sa.ColumnElement[datetime]) -> sa.ScalarSelect[datetime]:
+    """When the next gate opens before which somebody stands, as a part of a question."""
+    stands = sa.exists().where(WAITS, runs.c.waits_on == limits.c.limit_key, runs.c.published_at.is_(None))
+    opens = sa.select(sa.func.min(limits.c.opens_at)).where(limits.c.opens_at > now, stands)
+    return opens.scalar_subquery()
+
+
+def _stand(connection: sa.Connection, run: RunRow, wait: Wait) -> None:
+    """Into the line; the count of rings goes up, so that a note about a message that came too early finds another one."""
+    reason = wait.reason if wait.until is None else f"{wait.reason}; its turn is at {instant(wait.until)}"
+    mine = runs.update().where(runs.c.id == run.id, runs.c.attempt == run.attempt, runs.c.state.in_(CLAIMABLE))
+    connection.execute(mine.values(waits_on=wait.key, reason=reason, published_at=None, rings=runs.c.rings + 1))
