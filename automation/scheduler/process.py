@@ -28,6 +28,7 @@ from automation.scheduler.tidying import Tidying
 from automation.secrets import mask_urls
 from automation.services import Services
 from automation.sight import Sight
+from automation.supervise.signals import ENDING, ignore_ending
 
 _log = logging.getLogger("automation.scheduler")
 _PAUSES = (0.2, 0.5, 1.0, 2.0)
@@ -47,8 +48,8 @@ def run_scheduler(services: Services) -> int:
     def stop(number: int, _frame: FrameType | None) -> None:
         stopping.append(number)
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for number in ENDING:
+        signal.signal(number, stop)
     scheduler, tidying = LedgerScheduler(app, services, door, sight), Tidying(services)
     woken: list[int] = []
 
@@ -75,6 +76,7 @@ def run_scheduler(services: Services) -> int:
         woken.clear()
     _leave(services, scheduler, sight)
     door.close()
+    ignore_ending()
     return 0
 
 

@@ -12,6 +12,8 @@ from types import FrameType, TracebackType
 from typing import Any
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: What asks a process that has no supervisor's work to end.
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 
 
 class Signals:
@@ -30,7 +32,7 @@ class Signals:
         self._read, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if hasattr(os, "pipe2") else _pipe()
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         # A hang-up that was ignored stays ignored: that is what nohup asks for.
-        nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        nohup = hang_up_is_ignored()
         watched = {*STOPPING, signal.SIGCHLD} - ({signal.SIGHUP} if nohup else set())
         self._before: dict[int, Any] = {number: signal.signal(number, _noted) for number in watched}
         return self
@@ -55,6 +57,17 @@ class Signals:
         signal.set_wakeup_fd(self._wakeup)
         os.close(self._read)
         os.close(self._write)
+
+
+def ignore_ending() -> None:
+    """For one who has left in order: while the interpreter is taken down, a second signal would still kill it."""
+    for number in (*ENDING, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def hang_up_is_ignored() -> bool:
+    """Whether a hang-up was ignored before we began, which is what nohup asks for."""
+    return signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 
 
 def _noted(_number: int, _frame: FrameType | None) -> None:

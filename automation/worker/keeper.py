@@ -194,10 +194,10 @@ class Keeper:
         self._unworked = {key: self._unworked.get(key, 0) + 1 for key in idle}
         return [idle[key] for key, looks in self._unworked.items() if looks >= _LOOKS]
 
-    def leave(self) -> None:
-        """Take no new work; let runs end within the grace time. A second call ends the wait."""
-        clock = self._services.clock
-        grace = self._services.settings.grace.total_seconds() if self._leave_by is None else 0.0
+    def leave(self, *, at_once: bool = False) -> None:
+        """Take no new work; let runs end within the grace time, or not at all. A second call ends the wait."""
+        clock, patient = self._services.clock, self._leave_by is None and not at_once
+        grace = self._services.settings.grace.total_seconds() if patient else 0.0
         self._leave_by = clock.monotonic() + grace
         self._stop_consuming()
         self._leaving[0] = 1

@@ -25,6 +25,7 @@ from automation.queue.app import App, make_app, queue_name
 from automation.queue.door import Door
 from automation.services import Services
 from automation.sight import Sight
+from automation.supervise.signals import hang_up_is_ignored, ignore_ending
 from automation.text import count
 from automation.worker.alarm import no_alarm, ring_every, silence
 from automation.worker.consumer import PatientConsumer
@@ -66,6 +67,10 @@ class KeeperStep(bootsteps.StartStopStep):
         for timer in self._timers:
             timer.cancel()
 
+    def terminate(self, worker: Any) -> None:
+        """The same, when there is no time for more."""
+        self.stop(worker)
+
 
 def run_worker(services: Services, queues: Sequence[str], concurrency: int, stand_in: MakeStandIn) -> int:
     """Work until told to stop; returns the exit code.
@@ -77,6 +82,7 @@ def run_worker(services: Services, queues: Sequence[str], concurrency: int, stan
     concurrency: runs at once, a process each.
     stand_in: makes who fires while no scheduler does; called in a child, and not before it is needed.
     """
+    nohup = hang_up_is_ignored()
     # Celery warns of root because of pickle, which we do not accept.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     # And with each lost connection of what a later version will do with tasks that are acknowledged late; ours are not.
@@ -100,7 +106,7 @@ def run_worker(services: Services, queues: Sequence[str], concurrency: int, stan
 
     worker_process_init.connect(open_child, weak=False)
     setup_logging.connect(_our_logs, weak=False)
-    worker_ready.connect(_ready(app), weak=False)
+    worker_ready.connect(_ready(app, nohup=nohup), weak=False)
     worker = app.Worker(
         concurrency=concurrency,
         pool="prefork",
@@ -115,7 +121,11 @@ def run_worker(services: Services, queues: Sequence[str], concurrency: int, stan
     )
     names = ", ".join(queues)
     _log.info("Worker %s takes runs from %s, %s at once", sight.name, names, count(concurrency, "run"))
-    worker.start()
+    try:
+        worker.start()
+    finally:
+        silence()
+        ignore_ending()
     return int(worker.exitcode or 0)
 
 
@@ -127,15 +137,20 @@ def _our_logs(**_: Any) -> None:
     pool.setLevel(logging.WARNING)
 
 
-def _ready(app: App) -> Any:
+def _ready(app: App, *, nohup: bool) -> Any:
     """When the worker is up: our way to stop in place of Celery's."""
 
     def ready(**_: Any) -> None:
         def leave(_signal: int, _frame: FrameType | None) -> None:
             app.keeper.leave()
 
-        signal.signal(signal.SIGTERM, leave)
-        signal.signal(signal.SIGINT, leave)
+        def leave_at_once(_signal: int, _frame: FrameType | None) -> None:
+            app.keeper.leave(at_once=True)
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, leave)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else leave)
+        signal.signal(signal.SIGQUIT, leave_at_once)
         _log.info("Worker is ready")
 
     return ready

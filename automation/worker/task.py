@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable
 from functools import cached_property
 from mmap import mmap
+from types import FrameType
 from typing import Any, Protocol
 
 from celery import Celery, Task
@@ -140,8 +141,16 @@ class StandInTask(Task[Any, None]):
 
 
 def _leave_stopping_to_the_main_process() -> None:
-    """Who stops a whole process group means the main process, which decides when a task must end."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    """Who stops a whole process group means the main process, which decides when a task must end.
+
+    Heard and not ignored: what is ignored is so in a command too that a plugin starts, and nothing could ask it to end.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, _stay)
+
+
+def _stay(_signal: int, _frame: FrameType | None) -> None:
+    """Go on."""
 
 
 def register(app: Celery) -> tuple[RunTask, DeliverTask, StandInTask]:

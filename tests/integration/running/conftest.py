@@ -186,6 +186,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         '[jobs.act]\nplugin = "act"\noverlap = "allow"\n[jobs.act.retry]\nmax_attempts = 2\nfirst = "100ms"\n'
         '[jobs.short]\nplugin = "act"\ntimeout = "300ms"\nkill_after = "300ms"\nretry = { max_attempts = 1 }\n'
         '[jobs.stubborn]\nplugin = "act"\nkill_after = "300ms"\n'
+        '[jobs.trap]\nplugin = "shell"\n'
+        "params = { command = \"trap 'touch asked; exit' TERM; touch ready; sleep 600 & wait\" }\n"
     )
     made.services.upgraded_ledger().close()
     made.broker()

@@ -71,3 +71,28 @@ def test_a_killed_worker_leaves_no_process_at_work(stack):
     stack.eventually(lambda: is_gone(child), within=10)
     services = stack.services
     assert services.ledger.queries.run(run_id).attempt == 1
+
+
+def test_a_command_is_asked_before_it_is_killed(shared):
+    """What a worker's process does not heed reaches the commands that it starts."""
+    run_id = shared.run("trap")["id"]
+    shared.eventually((shared.root / "ready").exists)
+    cancel(shared, run_id)
+
+    assert shared.ended(run_id).state == "cancelled"
+    assert (shared.root / "asked").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGHUP])
+def test_other_signals_that_end_a_worker_are_no_crash(stack, number: signal.Signals):
+    """A closed terminal, Ctrl-backslash: its run is handed back, it says goodbye, and the exit code is 0."""
+    stack.broker()
+    worker = stack.worker()
+    run_id = stack.run("act", "-p", "seconds=600")["id"]
+    stack.eventually(stack.effects)
+    os.killpg(worker.pid, number)
+
+    assert worker.wait(60) == 0
+    assert stack.outcomes(run_id) == ["interrupted"]
+    assert stack.services.ledger.processes.alive("worker") == []
