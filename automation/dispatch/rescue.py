@@ -27,24 +27,39 @@ def rescue(
 ) -> int:
     """Free every run whose lease ran out, and every run of a process of this host that is gone; returns how many.
 
-    Runs that are too late to begin expire; they free nobody, and are not counted.
+    Runs of which such a process may have held the message go out again, and are counted too. Runs that are too late to begin expire; they free nobody, and are not counted.
 
     Parameters
     ----------
     is_alive: whether a registered process of this host still runs: same pid, same start.
     judge_leases: False while this host's clock cannot be trusted, since it was set a moment ago.
     """
-    gone = [process.id for process in ledger.processes.unfinished(host) if not is_alive(process)]
+    gone = [process for process in ledger.processes.unfinished(host) if not is_alive(process)]
     freed = 0
-    for run in ledger.leases.held_by(gone):
+    for run in ledger.leases.held_by([process.id for process in gone]):
         freed += lose(ledger, run, f"its worker {run.worker} is gone", now)
     for process in gone:
-        ledger.processes.stopped(process)
+        freed += _ring_again(ledger, process)
+        ledger.processes.stopped(process.id)
     if judge_leases:
         for run in ledger.leases.expired():
             freed += lose(ledger, run, f"its worker {run.worker} stopped renewing its lease", now)
         ledger.runs.expire()
     return freed
+
+
+def _ring_again(ledger: Ledger, process: ProcessRow) -> int:
+    """Let those runs be rung for again whose messages a worker may have taken with it, before anybody claimed them.
+
+    Which ones nobody knows: it had as many as it could do at once, each perhaps taken by a child already, and took the
+    oldest first. A message too many starts nothing.
+    """
+    queues, at_once = process.info.get("queues"), process.info.get("concurrency")
+    if not queues or not isinstance(at_once, int):
+        return 0
+    found = ledger.leases.handed_out(queues, 2 * at_once)
+    ledger.runs.unpublish(found)
+    return len(found)
 
 
 def lose(ledger: Ledger, run: RunRow, why: str, now: datetime) -> bool:

@@ -109,6 +109,13 @@ class Leases:
             ready = gates.ready(connection, now, limit)
         return _CLAIMABLE & (anywhere | runs.c.id.in_(found) | runs.c.id.in_(ready))
 
+    def handed_out(self, queues: Sequence[str], most: int) -> list[str]:
+        """Runs whose message is out and whom nobody has claimed, those first that a worker of these queues takes first."""
+        out = _CLAIMABLE & runs.c.published_at.is_not(None) & runs.c.queue.in_(list(queues))
+        query = sa.select(runs.c.id).where(out).order_by(runs.c.priority.desc(), runs.c.published_at).limit(most)
+        with reading(self._engine) as connection:
+            return list(connection.scalars(query))
+
     def published(self, queue: str) -> int:
         """How many runs of a queue have a message out."""
         out = _CLAIMABLE & runs.c.published_at.is_not(None) & (runs.c.queue == queue)

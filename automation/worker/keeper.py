@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -68,6 +68,7 @@ class Keeper:
         self._left = False
         self._unworked: dict[tuple[str, int], int] = {}
         self._with_ledger = False
+        self._missed: set[str] = set()
 
     @contextmanager
     def _ledger_at_hand(self, otherwise: str = "The worker could not reach the ledger") -> Iterator[None]:
@@ -180,8 +181,19 @@ class Keeper:
         abandoned = self._abandoned(held) if listening else []
         freed = [lose(ledger, run, f"its process {run.pid} died", now) for run in held if run.pid not in children]
         freed += [lose(ledger, run, f"its process {run.pid} could not write its verdict", now) for run in abandoned]
-        if any(freed):
+        if self._taken_along(children) or any(freed):
             self._door.ring(ledger, ledger.leases.unpublished())
+
+    def _taken_along(self, children: Collection[int]) -> list[str]:
+        """Runs whose message died with a child before it claimed them: they are to be rung for again at once.
+
+        One that was claimed is not touched by it. Celery takes ten seconds to give the message of a dead child up.
+        """
+        dead = {one.id for one in celery_state.active_requests if one.worker_pid and one.worker_pid not in children}
+        new, self._missed = dead - self._missed, dead
+        found = [run_of_message(message) for message in new]
+        self._services.ledger.runs.unpublish(found)
+        return found
 
     def _abandoned(self, held: Sequence[RunRow]) -> list[RunRow]:
         """Runs that their child has turned away from: its verdict, or its claim, met a ledger that did not answer.

@@ -8,6 +8,8 @@ import signal
 import psutil
 import pytest
 
+from automation.queue.door import REPEAT, Door
+
 pytestmark = pytest.mark.slow
 
 
@@ -83,3 +85,19 @@ def deaf(ctx: Context) -> None:
     """Cut this process from the ledger as far as the verdict on a first attempt goes."""
     Runs.finish = unreachable
 '''
+
+
+def test_what_a_killed_worker_had_taken_from_the_queue_is_done_at_once(stack):
+    """Its message was in nobody's hands but its own, and nobody waits until that would be rung for anyway."""
+    stack.broker()
+    worker = stack.worker()
+    stack.run("act", "-p", "seconds=600")
+    stack.eventually(stack.effects)
+    waiting = stack.run("act")["id"]
+    door = Door.of(stack.services.settings)
+    stack.eventually(lambda: door.depth("default") == 0)
+    os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait()
+    stack.start("worker", "-c", "2")
+
+    assert stack.ended(waiting, within=REPEAT.total_seconds() - 5).state == "succeeded"

@@ -71,6 +71,20 @@ def test_run_of_a_dead_process_is_freed_at_once(shop: Shop) -> None:
     assert shop.ledger.queries.attempts(run.id)[0].outcome == "lost"
 
 
+def test_what_a_dead_worker_may_have_taken_along_is_rung_for_again(shop: Shop) -> None:
+    """The messages that it took from the queue and that nobody claimed: at most two for each of its places, oldest first."""
+    runs = [shop.queued() for _ in range(4)]
+    elsewhere = shop.queued(queue="other")
+    for run_id in [*runs, elsewhere]:
+        shop.ledger.runs.mark_published([one for one in shop.ledger.leases.unpublished() if one.id == run_id])
+        shop.clock.advance(seconds=1)
+    shop.ledger.processes.report("w1", "worker", "here", 42, NOON, {"queues": ["default"], "concurrency": 1})
+
+    assert (shop.rescue(alive=True), shop.ledger.leases.unpublished()) == (0, [])
+    assert (shop.rescue(alive=False), shop.rescue(alive=False)) == (2, 0)
+    assert {one.id for one in shop.ledger.leases.unpublished()} == set(runs[:2])
+
+
 def test_run_of_a_living_process_is_left_alone(shop: Shop) -> None:
     """While its lease holds; once that ran out, the process hangs, and its run is lost."""
     run = shop.claim(shop.queued())
