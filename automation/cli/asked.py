@@ -53,6 +53,12 @@ def require_job(services: Services, name: str) -> None:
         services.project.job(name)
 
 
+def require_flow(services: Services, name: str) -> None:
+    """Some run must be of this flow. Raises UnknownName."""
+    if not services.ledger.queries.runs(flow=name, limit=1):
+        raise UnknownName("flow", name, hint="`automation show RUN` names that of a run")
+
+
 def require_batch(services: Services, name: str) -> None:
     """Some run must be of this backfill. Raises UnknownName."""
     if not services.ledger.queries.runs(batch=name, limit=1):

@@ -49,6 +49,7 @@ class Wish:
     notify: bool
     ignore_calendars: bool
     force: bool
+    only: bool
 
 
 def backfill(
@@ -69,6 +70,7 @@ def backfill(
     notify: Annotated[bool, typer.Option("--notify", help="Send the runs' mails; default: they are off.")] = False,
     ignore_calendars: Annotated[bool, typer.Option("--ignore-calendars", help="Run in blackouts, too.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Also a plugin that works on what is there now.")] = False,
+    only: Annotated[bool, typer.Option("--only", help="Not the jobs that follow this one.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Follow to the end; exit 1 when a run died.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The list as a JSON array.")] = False,
 ) -> None:
@@ -78,7 +80,7 @@ def backfill(
 
     choose("selection", select, SELECTIONS)
     choose("order", order, ORDERS)
-    wish = Wish(job, since, until, schedule, select, order, max_parallel, limit, notify, ignore_calendars, force)
+    wish = Wish(job, since, until, schedule, select, order, max_parallel, limit, notify, ignore_calendars, force, only)
     services = open_services(context)
     fires = _fires(services, wish)
     new = [] if dry_run else _record(services, wish, fires)
@@ -95,7 +97,9 @@ def _fires(services: Services, wish: Wish) -> list[PastFire]:
 
     job = services.job(wish.job)
     schedules = schedules_of(job, wish.schedule)
-    _refuse_present(services, job, force=wish.force)
+    behind = () if wish.only or job.lineage is None else job.lineage.behind(job.name)
+    for name in (job.name, *behind):
+        _refuse_present(services, services.job(name), wish)
     now = services.clock.now()
     found: list[PastFire] = []
     recorded: dict[str, list[RunRow]] = {}
@@ -114,19 +118,20 @@ def _fires(services: Services, wish: Wish) -> list[PastFire]:
     return [fire for fire in selected if fire.settled is None]
 
 
-def _refuse_present(services: Services, job: Job, *, force: bool) -> None:
+def _refuse_present(services: Services, job: Job, wish: Wish) -> None:
     plugin = services.registry.plugins[job.plugin]
-    if not (plugin.backfillable or force):
+    if not (plugin.backfillable or wish.force):
         raise Refused(
             f"Plugin '{plugin.name}' works on what is there now, whatever time a run stands for, so job '{job.name}' is not "
             f"backfilled; run it once with `automation run {job.name}`, or insist with --force"
+            + ("" if job.name == wish.job else ", or leave out what follows with --only")
         )
 
 
 def _record(services: Services, wish: Wish, fires: Sequence[PastFire]) -> list[NewRun]:
     from automation.cli.pausing import tell_paused
     from automation.dispatch.backfill import runs_of
-    from automation.ledger.rows import new_id
+    from automation.ledger.ids import new_id
     from automation.queue.admission import check_depth
 
     chosen = [fire for fire in fires if fire.runs]
@@ -144,6 +149,7 @@ def _record(services: Services, wish: Wish, fires: Sequence[PastFire]) -> list[N
         max_parallel=wish.max_parallel,
         mute=not wish.notify,
         newest_first=wish.order == "newest",
+        only=wish.only,
     )
     if new:
         check_depth(services, job.queue, len(new))

@@ -85,11 +85,19 @@ def _runnable(project: Project, name: str) -> Job:
     job = project.job(name)
     if job.problem:
         raise InvalidInput(f"The job '{name}' has a problem: {job.problem}")
-    if not job.schedules:
+    if job.after.jobs:
+        notice(f"The job '{name}' has no fires of its own: it runs {job.after.words}; see: {_ask_first(job)}")
+    elif not job.schedules:
         notice(f"The job '{name}' has no schedule; start it with `automation run {name}`.")
     elif not job.enabled:
         notice(f"The job '{name}' is disabled (enabled = false); these would be its times.")
     return job
+
+
+def _ask_first(job: Job) -> str:
+    """The commands that show the fires of those that its flow begins with."""
+    first = job.lineage.first_of(job.name) if job.lineage else job.after.jobs
+    return ", ".join(f"automation next {name}" for name in first)
 
 
 def _first(

@@ -53,6 +53,7 @@ class Wish:
     idempotency_key: str | None
     as_json: bool
     allow_overlap: bool = False
+    only: bool = False
 
 
 def run_job(context: typer.Context, wish: Wish) -> int:
@@ -67,6 +68,7 @@ def run_job(context: typer.Context, wish: Wish) -> int:
         dry_run=wish.dry_run,
         overlap="allow" if wish.allow_overlap else "job",
         here=wish.here,
+        only=wish.only,
     )
     run, new = record(services, request)
     if new:

@@ -44,6 +44,7 @@ def run(
         str | None,
         typer.Option("--overlap", help='"allow" runs it beside a run that is at work; default: as the job says.'),
     ] = None,
+    only: Annotated[bool, typer.Option("--only", help="Not the jobs that follow this one.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The run as a JSON object.")] = False,
 ) -> None:
     """Run a job now."""
@@ -51,7 +52,7 @@ def run(
     from automation.cli.running import Wish, run_job
 
     allow = overlap is not None and choose("way to overlap", overlap, ["allow"]) == "allow"
-    wish = Wish(job, tuple(params or ()), wait, here, dry_run, idempotency_key, as_json, allow)
+    wish = Wish(job, tuple(params or ()), wait, here, dry_run, idempotency_key, as_json, allow, only)
     code = run_job(context, wish)
     if code:
         raise typer.Exit(code)
@@ -63,11 +64,12 @@ def runs(
     state: Annotated[str | None, typer.Option("--state", help="In this state only.")] = None,
     since: Annotated[str | None, typer.Option("--since", help="A duration back from now (2h), or a moment.")] = None,
     batch: Annotated[str | None, typer.Option("--batch", help="Of this backfill only.", metavar="ID")] = None,
+    flow: Annotated[str | None, typer.Option("--flow", help="Of this flow only.", metavar="ID")] = None,
     limit: Annotated[int, _LIMIT] = 50,
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:
     """List runs, newest first."""
-    from automation.cli.asked import moment_back, require_batch, require_job
+    from automation.cli.asked import moment_back, require_batch, require_flow, require_job
     from automation.cli.opening import open_services
     from automation.cli.output import choose, emit
     from automation.ledger.states import State
@@ -75,15 +77,17 @@ def runs(
     wanted = choose("state", state, [str(one) for one in State]) if state else None
     services = open_services(context)
     start = moment_back(since, services.clock.now()) if since else None
-    found = services.ledger.queries.runs(job=job, state=wanted, since=start, batch=batch, limit=limit)
+    found = services.ledger.queries.runs(job=job, state=wanted, since=start, batch=batch, flow=flow, limit=limit)
     if job and not found:
         require_job(services, job)
     if batch and not found:
         require_batch(services, batch)
+    if flow and not found:
+        require_flow(services, flow)
     start_one = f"No runs yet; start one with: automation run {job or 'JOB'}"
     columns = ("id", "job", "kind", "nominal_time", "state", "attempt", "duration", "reason")
     rows = [row.as_json() if as_json else _line(row) for row in found]
-    empty = "No run is like that" if state or since or batch else start_one
+    empty = "No run is like that" if state or since or batch or flow else start_one
     emit(rows, as_json=as_json, columns=columns, spare=("attempt", "kind", "duration"), empty=empty)
 
 

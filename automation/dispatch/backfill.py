@@ -17,6 +17,7 @@ from automation.dispatch.windows import window_starts
 from automation.errors import InvalidInput, Refused
 from automation.ledger.rows import NewRun, RunRow
 from automation.ledger.states import OPEN, Kind, State
+from automation.project.frozen import with_flow
 from automation.project.model import Job, Schedule
 from automation.project.order import run_of
 from automation.text import instant, printable
@@ -75,6 +76,12 @@ def schedules_of(job: Job, schedule: str | None) -> list[Schedule]:
     """
     if job.problem:
         raise Refused(f"Job '{job.name}' has a problem and does not run: {job.problem}")
+    if job.after.jobs:
+        first = job.lineage.first_of(job.name)[0] if job.lineage else job.after.jobs[0]
+        raise InvalidInput(
+            f"Job '{job.name}' has no times of its own: it runs {job.after.words}; fill the job that its flow begins with: "
+            f"automation backfill {first}"
+        )
     if not job.schedules:
         raise InvalidInput(f"Job '{job.name}' has no schedule to fill; start it with: automation run {job.name}")
     chosen = [one for one in job.schedules if schedule in (None, one.id)]
@@ -167,6 +174,7 @@ def runs_of(
     max_parallel: int,
     mute: bool,
     newest_first: bool,
+    only: bool = False,
 ) -> list[NewRun]:
     """The runs of these fires, in the order in which they start.
 
@@ -175,9 +183,10 @@ def runs_of(
     chosen: oldest first.
     max_parallel: so many of the batch at once.
     mute: their mails are not sent.
+    only: the jobs that follow this one do not run.
     """
     ordered = reversed(chosen) if newest_first else chosen
-    return [
+    found = [
         run_of(
             job,
             kind=Kind.BACKFILL,
@@ -194,6 +203,7 @@ def runs_of(
         )
         for number, fire in enumerate(ordered)
     ]
+    return found if only else [with_flow(run, job) for run in found]
 
 
 def _kept_out(schedule: Schedule, fire: Fire) -> str | None:

@@ -22,10 +22,12 @@ from automation.dispatch.obstacles import Obstacles
 from automation.dispatch.overlap import Places
 from automation.dispatch.situation import Situation
 from automation.dispatch.windows import window_starts
+from automation.ledger.ids import occurrence_id
 from automation.ledger.occurrences import Decided
-from automation.ledger.rows import NewRun, occurrence_id
+from automation.ledger.rows import NewRun
 from automation.ledger.states import Kind, State
 from automation.ledger.unique_key import REPLACE_WAITING, Holder
+from automation.project.frozen import with_flow
 from automation.project.model import Job, Schedule
 from automation.project.order import run_of
 
@@ -228,7 +230,7 @@ def _run(
     deadline = schedule.timing.start_deadline
     # What counts from the end of a run is never late: overdue, it begins to count now.
     begins = now if schedule.trigger.from_end else planned
-    return run_of(
+    run = run_of(
         job,
         kind=one.kind,
         nominal_time=one.fire.nominal,
@@ -244,3 +246,4 @@ def _run(
         skips=overlap.mode == "skip" and one.kind is Kind.SCHEDULED,
         expires_at=None if deadline is None else begins + deadline,
     )
+    return with_flow(run, job)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from automation.ledger.pauses import reason_of
 from automation.ledger.rows import PauseRow
 from automation.project.model import Job
-from automation.text import instant
 
 
 def targets_of(job: Job, *schedule_ids: str) -> set[tuple[str, str]]:
@@ -30,6 +30,5 @@ def paused(pauses: Iterable[PauseRow], *moments: datetime) -> str | None:
     """Why something does not fire at one of these moments, when one of these pauses holds then."""
     for pause in pauses:
         if any(pause.covers(moment) for moment in moments):
-            what = "everything was" if pause.level == "all" else f"{pause.level} '{pause.target}' was"
-            return f"paused: {what} paused by {pause.author} since {instant(pause.since.replace(microsecond=0))}: {pause.reason}"
+            return reason_of(pause)
     return None

@@ -22,6 +22,9 @@ RULES = {
     "queue full": 'With overlap = "queue_all" no more than max_queued runs wait; this one would have been one more.',
     "unique": "While a run of the job with the same unique_key is open, or for unique_for after it was asked for, there is no "
     "second one.",
+    "upstream": "A job with after, after_failure or after_any runs when what it says of the jobs before it has come true; else it "
+    "is skipped, and so is what follows it. If a dead run before it is brought back and succeeds, it runs after all.",
+    "disabled": "A job that says enabled = false, or has a problem, does not follow others; what follows it is skipped.",
     "united": "With unite = true, fires of several schedules at one instant are one run, that of the schedule that stands "
     "first.",
     "waits": "A limit holds over all workers, whatever asked for a run: those for which it has no room stand in a line, by "

@@ -14,8 +14,7 @@ import sqlalchemy as sa
 from automation.clock import Clock
 from automation.database import insert_or_ignore, reading
 from automation.ledger import places, unique_holders
-from automation.ledger.occurrences import run_values
-from automation.ledger.rows import NewRun
+from automation.ledger.rows import NewRun, run_values
 from automation.ledger.states import CLAIMABLE
 from automation.ledger.tables import runs
 from automation.ledger.unique_key import REPLACE_WAITING, Holder

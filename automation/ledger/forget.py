@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from automation.ledger.floors import Ended
-from automation.ledger.rows import scope_of
+from automation.ledger.ids import scope_of
 from automation.ledger.standing import Key
 from automation.ledger.states import FINAL, OPEN, State
 from automation.ledger.tables import (

@@ -22,6 +22,7 @@ from automation.ledger.states import CLAIMABLE, State
 from automation.ledger.tables import runs
 
 _Columns = Any
+_FOLLOWING = 500
 _CLAIMABLE = runs.c.state.in_(CLAIMABLE)
 _NOW = sa.bindparam("now", type_=runs.c.due_at.type)
 # Built once: it is asked after every round.
@@ -33,7 +34,7 @@ _NEXT_DUE = sa.select(
 )
 #: What a run that has ended held: the place of its overlap key, and those of limits.
 _HELD = (
-    sa.select(runs.c.overlap_key, runs.c.max_running, holds.c.limit_key)
+    sa.select(runs.c.overlap_key, runs.c.max_running, runs.c.flow, holds.c.limit_key)
     .select_from(runs.outerjoin(holds, holds.c.run_id == runs.c.id))
     .where(runs.c.id == sa.bindparam("run", type_=runs.c.id.type))
 )
@@ -62,20 +63,30 @@ class Leases:
         return self._waiting(quiet(runs.c) & self._placed(quiet, now, limit), limit)
 
     def behind(self, run_id: str) -> list[Waiting]:
-        """Who is next for what this run held, which has ended: for its place at most one, and of each line before a limit
-        as many as may begin."""
+        """Who waits for the end of this run: the next one for its place, if it had one, of each line before a limit that it held
+        as many as may begin, and what follows it."""
         now = self._clock.now()
         with reading(self._engine) as connection:
             held = connection.execute(_HELD, {"run": run_id}).all()
             limits = {row.limit_key for row in held if row.limit_key is not None}
             ready = gates.ready(connection, now, 1, limits) if limits else []
         quiet = _CLAIMABLE & (runs.c.due_at <= now) & runs.c.published_at.is_(None)
-        found = self._waiting(runs.c.id.in_(ready) & quiet, len(ready)) if ready else []
+        found = [] if not held or held[0].flow is None else self._following(held[0].flow, now)
+        found += self._waiting(runs.c.id.in_(ready) & quiet, len(ready)) if ready else []
         keys = [row.overlap_key for row in held if row.max_running is not None]
         if keys:
             place = (runs.c.overlap_key == keys[0]) & runs.c.max_running.is_not(None) & runs.c.waits_on.is_(None)
             found += self._waiting(place & quiet, 1)
-        return found
+        return list(dict.fromkeys(found))
+
+    def _following(self, flow: str, now: datetime) -> list[Waiting]:
+        """The runs of a flow that are to be rung for, as far as they find a place."""
+
+        def quiet(of: _Columns) -> sa.ColumnElement[bool]:
+            return sa.and_(of.due_at <= now, of.published_at.is_(None))
+
+        mine = (runs.c.flow == flow) & quiet(runs.c)
+        return self._waiting(mine & self._placed(quiet, now, _FOLLOWING), _FOLLOWING)
 
     def silent(self, repeat: timedelta, limit: int = 500) -> list[Waiting]:
         """Due runs whose message went out so long ago that it can no longer live; the span doubles with each ring.

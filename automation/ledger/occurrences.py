@@ -15,11 +15,10 @@ import sqlalchemy as sa
 
 from automation.database import execute_many, insert_many, reading
 from automation.errors import AutomationError
-from automation.ledger import limit_counts, places, stopping, unique_holders
+from automation.ledger import flows, limit_counts, places, stopping, unique_holders
 from automation.ledger.activation import sync_jobs, sync_schedules
-from automation.ledger.rows import NewRun
+from automation.ledger.rows import NewRun, run_values
 from automation.ledger.standing import Key, Standing
-from automation.ledger.states import OPEN
 from automation.ledger.tables import occurrences, revisions, runs, schedules
 
 #: As the column has it; the run keeps the whole of its reason.
@@ -35,7 +34,7 @@ _MOVE = (
     )
     .values(cursor=_TO)
 )
-__all__ = ["Decided", "Key", "Occurrences", "RevisionStale", "run_values"]
+__all__ = ["Decided", "Key", "Occurrences", "RevisionStale"]
 
 
 class RevisionStale(AutomationError):
@@ -137,7 +136,9 @@ class Occurrences(Standing):
                 raise RevisionStale(
                     f"Revision {revision} is no longer active; {active} is. The configuration is read again"
                 )
+            _lock_flows(connection, decided)
             added, replaced = _insert(connection, new, now, revision) if new else (set(), {})
+            flows.settle(connection, [run.id for run in new if run.flow is not None], now)
             for one in decided:
                 if (one.cancel or one.supersede) and any(run.id in added for run in one.runs):
                     stopping.cancel(connection, one.cancel, now, _REPLACED)
@@ -156,6 +157,13 @@ def _active(connection: sa.Connection, *, lock: bool = False) -> tuple[int, str]
         connection.execute(query.with_for_update())
     row = connection.execute(query).one_or_none()
     return (row.revision, row.digest) if row else (0, "")
+
+
+def _lock_flows(connection: sa.Connection, decided: Sequence[Decided]) -> None:
+    """All at once, as some runs are at an end as they are recorded, and others are ended for them."""
+    others = [run_id for one in decided for run_id in (*one.cancel, *one.supersede)]
+    known = flows.of(connection, others).values() if others else ()
+    flows.lock(connection, [*(run.flow for one in decided for run in one.runs), *known])
 
 
 def _insert(
@@ -187,13 +195,3 @@ def _insert(
     insert_many(connection, occurrences, decisions)
     insert_many(connection, runs, [run_values(run) for run in settled])
     return {after.id for before, after in zip(fresh, settled, strict=True) if after.state is before.state}, replaced
-
-
-def run_values(run: NewRun) -> dict[str, Any]:
-    """The columns of a new run; one that is never to start is finished at once."""
-    values = dict(vars(run))
-    del values["unique"]
-    values["spec"] = dict(run.spec)
-    values["finished_at"] = None if run.state in OPEN else run.queued_at
-    values.update(attempt=0, spent=0, losses=0, rings=0)
-    return values

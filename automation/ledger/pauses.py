@@ -6,6 +6,7 @@ Never: decides what becomes of a fire that falls into one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from automation.database import reading
 from automation.ledger.places import lock
 from automation.ledger.rows import PauseRow
 from automation.ledger.tables import pauses
+from automation.text import instant
 
 LEVELS = ("all", "tag", "job", "schedule")
 #: As the ledger's columns have it.
@@ -98,6 +100,20 @@ def write_pause(
     key = connection.execute(pauses.insert().values(**values)).inserted_primary_key
     assert key is not None, "the id is counted by the database"
     return _read(connection, key[0])
+
+
+def holding(connection: sa.Connection, job: str, tags: Iterable[str], now: datetime) -> str | None:
+    """Why this job does not begin now, when it, one of its tags or everything is paused."""
+    mine = [_is("all", ""), _is("job", job), *(_is("tag", tag) for tag in tags)]
+    found = _rows(connection, sa.or_(*mine) & _open(now))
+    return reason_of(found[0]) if found else None
+
+
+def reason_of(pause: PauseRow) -> str:
+    """The reason of a run that a pause keeps from running."""
+    what = "everything was" if pause.level == "all" else f"{pause.level} '{pause.target}' was"
+    since = instant(pause.since.replace(microsecond=0))
+    return f"paused: {what} paused by {pause.author} since {since}: {pause.reason}"
 
 
 def last_end(connection: sa.Connection, level: str, target: str) -> datetime | None:

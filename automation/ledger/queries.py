@@ -38,6 +38,7 @@ class Queries:
         state: str | None = None,
         since: datetime | None = None,
         batch: str | None = None,
+        flow: str | None = None,
         limit: int = 50,
     ) -> list[RunRow]:
         """Runs, newest first (by the time they were asked for)."""
@@ -50,6 +51,8 @@ class Queries:
             query = query.where(run_table.c.queued_at >= since)
         if batch:
             query = query.where(run_table.c.batch == batch)
+        if flow:
+            query = query.where(run_table.c.flow == flow)
         with reading(self._engine) as connection:
             return [RunRow.of(row) for row in connection.execute(query.limit(limit)).mappings()]
 

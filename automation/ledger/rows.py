@@ -1,14 +1,11 @@
 """Rows of the ledger as frozen values, and the JSON form that is a contract.
 
-Owns: RunRow, AttemptRow, LogRow, MailRow, ProcessRow, NewRun, and run ids.
+Owns: RunRow, AttemptRow, LogRow, MailRow, ProcessRow, NewRun.
 Never: queries.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -16,29 +13,10 @@ from typing import Any, Self
 
 from sqlalchemy import RowMapping
 
-from automation.ledger.states import Kind, MailState, Outcome, State
+from automation.ledger.ids import scope_of
+from automation.ledger.states import OPEN, Kind, MailState, Outcome, State
 from automation.ledger.unique_key import Unique
 from automation.text import instant
-
-
-def new_id() -> str:
-    """A run id that nobody else has: 20 lower-case letters and digits."""
-    return _id(secrets.token_bytes(12))
-
-
-def occurrence_id(job: str, schedule: str, nominal_time: datetime) -> str:
-    """The id of an occurrence's run, the same whoever computes it; so a second insert finds the first."""
-    text = "\0".join((job, schedule, instant(nominal_time)))
-    return _id(hashlib.blake2b(text.encode(), digest_size=12).digest())
-
-
-def scope_of(job: str, schedule: str | None, nominal_time: datetime, run_id: str) -> str:
-    """What the effects of a run are single for: the occurrence, or the run where there is none."""
-    return f"{job}/{schedule}@{instant(nominal_time)}" if schedule else f"run/{run_id}"
-
-
-def _id(raw: bytes) -> str:
-    return base64.b32encode(raw).decode().rstrip("=").lower()
 
 
 class _Row:
@@ -67,6 +45,9 @@ class NewRun:
     expires_at: when it has not begun by then it does not run.
     batch: the backfill that it belongs to.
     unique: what no second run of the job is asked for with; it is no column.
+    flow: what it shares with the runs before and after it; None for one that nothing follows and that follows nothing.
+    flow_step: its place in the flow; that of a job in a file has the job's name.
+    flow_index: which element of a list it is for, from 0.
     """
 
     id: str
@@ -93,6 +74,19 @@ class NewRun:
     expires_at: datetime | None = None
     batch: str | None = None
     unique: Unique | None = None
+    flow: str | None = None
+    flow_step: str | None = None
+    flow_index: int | None = None
+
+
+def run_values(run: NewRun) -> dict[str, Any]:
+    """The columns of a new run; one that is never to start is finished at once."""
+    values = dict(vars(run))
+    del values["unique"]
+    values["spec"] = dict(run.spec)
+    values["finished_at"] = None if run.state in OPEN else run.queued_at
+    values.update(attempt=0, spent=0, losses=0, rings=0)
+    return values
 
 
 @dataclass(frozen=True)
@@ -137,6 +131,9 @@ class RunRow(_Row):
     expires_at: datetime | None = None
     batch: str | None = None
     waits_on: str | None = None
+    flow: str | None = None
+    flow_step: str | None = None
+    flow_index: int | None = None
 
     @property
     def scope(self) -> str:
@@ -148,7 +145,7 @@ class RunRow(_Row):
         names = (
             "id", "job", "plugin", "schedule", "kind", "nominal_time", "queued_at", "due_at", "started_at", "finished_at",
             "state", "attempt", "max_attempts", "reason", "worker", "queue", "priority", "done", "total", "result",
-            "planned_time", "batch",
+            "planned_time", "batch", "flow", "flow_step", "flow_index",
         )  # fmt: skip
         return {name: plain(getattr(self, name)) for name in names}
 

@@ -17,9 +17,8 @@ import sqlalchemy as sa
 
 from automation.clock import Clock
 from automation.database import insert_or_ignore, light, reading, synced
-from automation.ledger import gates, places, stopping
-from automation.ledger.occurrences import run_values
-from automation.ledger.rows import NewRun, RunRow, Waiting
+from automation.ledger import flows, gates, places, stopping
+from automation.ledger.rows import NewRun, RunRow, Waiting, run_values
 from automation.ledger.states import CLAIMABLE, Outcome, State
 from automation.ledger.streaks import pause_if_failing
 from automation.ledger.tables import attempts, job_state, outbox, runs
@@ -77,7 +76,7 @@ _CLAIM = (
     .values(_set("state", "attempt", "started_at", "worker", "pid", "lease_until", "deadline", "done", "total"))
 )
 _OPEN = attempts.insert().values(_set("run_id", "attempt", "worker", "pid", "started_at"))
-_FINISH = (
+_END = (
     runs.update()
     .where(runs.c.id == _RUN, runs.c.attempt == _KNOWN, runs.c.state == State.RUNNING)
     .values(
@@ -91,6 +90,7 @@ _FINISH = (
         rings=0,
     )
 )
+_FINISH = _END.where(runs.c.flow.is_(None))
 _CLOSE = (
     attempts.update()
     .where(attempts.c.run_id == _RUN, attempts.c.attempt == _KNOWN)
@@ -154,7 +154,10 @@ class Runs:
         opened = {"run_id": run_id, "attempt": run.attempt + 1, "started_at": now}
         with light(self._engine) as connection:
             known = {"run": run_id, "known": run.attempt}
-            if not places.take(connection, run, now):
+            # One that may be skipped here ends; else only who ends a run waits for the others of its flow.
+            with flows.ending(connection, [run_id] if run.flow and run.spec.get("skips") else [], now):
+                taken = places.take(connection, run, now)
+            if not taken:
                 return None
             passed = gates.ask(connection, run, now)
             if passed is None or connection.execute(_CLAIM, {**known, **changes}).rowcount != 1:
@@ -186,7 +189,7 @@ class Runs:
         ends, closes = _run_changes(verdict, now), _attempt_changes(verdict, now)
         mine = {"run": run_id, "known": attempt}
         with synced(self._engine) as connection:
-            if connection.execute(_FINISH, {**mine, **ends}).rowcount != 1:
+            if not _end(connection, {**mine, **ends}, now):
                 return False
             connection.execute(_CLOSE, {**mine, **closes})
             if verdict.mails:
@@ -249,6 +252,14 @@ class Runs:
             return []
         with self._engine.begin() as connection:
             return stopping.expire(connection, late, now)
+
+
+def _end(connection: sa.Connection, changes: dict[str, Any], now: datetime) -> bool:
+    """End or put off a run; what it is in a flow costs one that is in none nothing."""
+    if connection.execute(_FINISH, changes).rowcount == 1:
+        return True
+    with flows.ending(connection, [changes["run"]], now):
+        return connection.execute(_END, changes).rowcount == 1
 
 
 def _run_changes(verdict: Verdict, now: datetime) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from automation.ledger import flows
 from automation.ledger.rows import RunRow
 from automation.ledger.states import CLAIMABLE, State
 from automation.ledger.tables import runs
@@ -31,9 +32,15 @@ def cancel(connection: sa.Connection, run_ids: Iterable[str], now: datetime, rea
 
     One at work has its `kill_after` from now on, and never longer than it had; then it is ended by force.
     """
+    wanted = list(run_ids)
+    with flows.ending(connection, wanted, now):
+        return _cancel(connection, wanted, now, reason)
+
+
+def _cancel(connection: sa.Connection, run_ids: Sequence[str], now: datetime, reason: str) -> int:
     columns = (runs.c.id, runs.c.state, runs.c.deadline, runs.c.spec, runs.c.cancel_requested_at)
     # Locked, so that none moves on between being looked at and being told.
-    query = sa.select(*columns).where(runs.c.id.in_(list(run_ids))).order_by(runs.c.id).with_for_update()
+    query = sa.select(*columns).where(runs.c.id.in_(run_ids)).order_by(runs.c.id).with_for_update()
     found = connection.execute(query).all()
     waiting = [row.id for row in found if row.state in CLAIMABLE]
     if waiting:
@@ -56,6 +63,11 @@ def supersede(connection: sa.Connection, run_ids: Sequence[str], now: datetime) 
     """Skip those of these runs that wait to begin, or for a next attempt which their policy gives up for a newer run."""
     if not run_ids:
         return
+    with flows.ending(connection, run_ids, now):
+        _supersede(connection, run_ids, now)
+
+
+def _supersede(connection: sa.Connection, run_ids: Sequence[str], now: datetime) -> None:
     overtaken = runs.update().where(runs.c.id.in_(list(run_ids)), _WAITS)
     connection.execute(overtaken.values(state=State.SKIPPED, reason=_SUPERSEDED, finished_at=now))
     again = (runs.c.state == State.RETRYING) & runs.c.id.in_(list(run_ids))
@@ -75,6 +87,11 @@ def too_late(connection: sa.Connection, now: datetime, limit: int) -> list[RunRo
 
 def expire(connection: sa.Connection, late: Sequence[RunRow], now: datetime) -> list[RunRow]:
     """Record that these will not run; returns those that had not begun after all."""
+    with flows.ending(connection, [run.id for run in late if run.flow], now):
+        return _expire(connection, late, now)
+
+
+def _expire(connection: sa.Connection, late: Sequence[RunRow], now: datetime) -> list[RunRow]:
     ended: list[RunRow] = []
     for run in late:
         values = {"state": State.EXPIRED, "reason": _expired(run), "finished_at": now, "published_at": None}

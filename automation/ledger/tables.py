@@ -32,6 +32,8 @@ SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 GATE = sa.String(320)
 _WAITING = sa.text("state IN ('queued', 'retrying')")
 _IN_LINE = sa.text("waits_on IS NOT NULL")
+#: The index of flows has nothing of a run that belongs to none.
+_FLOWING = sa.text("flow IS NOT NULL")
 
 revisions = sa.Table(
     "automation_revisions",
@@ -98,9 +100,13 @@ runs = sa.Table(
     sa.Column("expires_at", UtcDateTime),
     sa.Column("batch", ID),
     sa.Column("waits_on", GATE),
+    sa.Column("flow", sa.String(80)),
+    sa.Column("flow_step", NAME),
+    sa.Column("flow_index", sa.Integer),
     sa.UniqueConstraint("idempotency_key"),
     sa.Index("ix_automation_runs_overlap_state", "overlap_key", "state", "attempt"),
     sa.Index("ix_automation_runs_batch", "batch"),
+    sa.Index("ix_automation_runs_flow", "flow", "flow_step", "state", postgresql_where=_FLOWING, sqlite_where=_FLOWING),
     sa.Index(
         "ix_automation_runs_line",
         "waits_on",

@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from automation.database import insert_or_ignore, insert_or_lock
+from automation.ledger import flows
 from automation.ledger.rows import NewRun
 from automation.ledger.states import State
 from automation.ledger.tables import runs, uniques
@@ -106,8 +107,9 @@ def make_way(connection: sa.Connection, replaced: Replaced, now: datetime) -> li
     gone = []
     for old, newer in sorted(replaced.items()):
         ended = {"state": State.SKIPPED, "reason": _superseded(newer), "finished_at": now, "published_at": None}
-        if connection.execute(runs.update().where(runs.c.id == old, _WAITS).values(**ended)).rowcount:
-            gone.append(old)
+        with flows.ending(connection, [old], now):
+            if connection.execute(runs.update().where(runs.c.id == old, _WAITS).values(**ended)).rowcount:
+                gone.append(old)
     return gone
 
 

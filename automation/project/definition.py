@@ -10,7 +10,7 @@ from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
-from automation.project.model import Job, Overlap, Schedule, Timing, Uniqueness
+from automation.project.model import After, Job, Overlap, Schedule, Timing, Uniqueness
 from automation.triggers.calendar import Calendar
 from automation.triggers.planning import Planning
 
@@ -38,6 +38,7 @@ def definition(job: Job) -> dict[str, Any]:
         "unique": _values(job.unique),
         "limits": [{**one.limit.to_json(), "key": one.key} for one in job.limits],
         "unite": job.unite,
+        **_values(job.after),
         "pause_after_failures": job.pause_after_failures,
     }
 
@@ -52,7 +53,7 @@ def _schedule(schedule: Schedule) -> dict[str, Any]:
     }
 
 
-def _values(policy: Timing | Overlap | Uniqueness | Planning) -> dict[str, Any]:
+def _values(policy: Timing | Overlap | Uniqueness | Planning | After) -> dict[str, Any]:
     """Every field of a policy, so that one added to it is part of the definition without a word here."""
     return {one.name: _plain(getattr(policy, one.name)) for one in fields(policy)}
 

@@ -22,7 +22,10 @@ from automation.triggers.calendar import Calendar
 
 #: Where a field of the model has another name than its key.
 _KEYS = {"mode": "overlap", "key": "overlap_key"}
-_OF_JOB = ("name", "schedules", "path", "line", "problem", "params", "retry", "overlap", "unique", "limiting", "limits")
+_OF_JOB = (
+    "name", "schedules", "path", "line", "problem", "params", "retry", "overlap", "unique", "limiting", "limits", "after",
+    "lineage",
+)  # fmt: skip
 _OF_SCHEDULE = ("id", "trigger", "spec", "line", "column", "timing", "planning")
 
 
@@ -73,7 +76,7 @@ def _of_job(declared: Declared) -> Iterator[_Row]:
         yield (key,), value, layers
     for key, value in _fields(job.overlap):
         yield (key,), job.name if key == "overlap_key" and value is None else value, layers
-    for key, value in (*_fields(job.unique), *_fields(job.limiting)):
+    for key, value in (*_fields(job.unique), *_fields(job.limiting), *_fields(job.after)):
         yield (key,), value, layers
     retry = [inner for table in layers if (inner := table.child("retry"))]
     for key, value in _fields(job.retry):

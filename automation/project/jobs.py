@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from automation.plugin import PluginSpec
+from automation.project.following import read_after
 from automation.project.keys import JOB, RETRY
 from automation.project.limits import NamedLimits, check_keys, check_limiting, limits_of_job, read_limiting
 from automation.project.model import Job, Queue, Schedule
@@ -109,7 +110,8 @@ def read_job(table: Table, around: Surroundings) -> Declared:
     queue = reader.text("queue", QUEUE, check=name_problem)
     limits = limits_of_job(reader, name, limiting, around.limits, (queue, around.queues.get(queue)))
     check_keys(reader, limits, spec)
-    schedules = read_schedules(reader, table, around.calendars)
+    after = read_after(own, table)
+    schedules = () if after.jobs else read_schedules(reader, table, around.calendars)
     job = Job(
         name=name,
         plugin=_text_of(table, "plugin"),
@@ -133,6 +135,7 @@ def read_job(table: Table, around: Surroundings) -> Declared:
         unite=_unite(own, table, schedules),
         pause_after_failures=read_pause_after_failures(reader),
         replaces=_replaces(own, table, name),
+        after=after,
     )
     return Declared(disabled(job, notes), notes, reader)
 

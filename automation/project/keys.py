@@ -15,6 +15,7 @@ PLANNING = ("jitter", "jitter_mode", "only_during", "not_during", "on_blackout")
 OVERLAP = ("overlap", "max_running", "max_queued", "overlap_key")
 UNIQUE = ("unique_key", "on_conflict", "unique_for")
 LIMITING = ("limits", "rate", "rate_key")
+AFTER = ("after", "after_failure", "after_any")
 #: What jobs take from the tables of their tags, and from `[defaults]`.
 TAG = (
     "timezone", "queue", "priority", "timeout", "kill_after", "retry", "enabled",
@@ -25,7 +26,7 @@ _RULE = (
     "cron", "every", "fixed_delay", "at", "rrule", "seconds", "day_match", "dst_gap", "dst_overlap", "anchor",
     "start_at", "end_at", "max_fires", "replaces",
 )  # fmt: skip
-JOB = ("plugin", *_RULE, "schedules", *INHERITED, "unite", "run_on_start", "description", "params")
+JOB = ("plugin", *_RULE, "schedules", *AFTER, *INHERITED, "unite", "run_on_start", "description", "params")
 SCHEDULE = ("id", *_RULE, "timezone", *TIMING, *PLANNING)
 DEFAULTS = (*INHERITED, "allow_plain_secrets")
 RETRY = (
@@ -41,7 +42,7 @@ LIMIT = ("max_running", "rate", "key")
 RETENTION = ("succeeded", "skipped", "dead", "logs", "artifacts", "outbox", "keep_last")
 
 _LATER_JOB = (
-    "pause", "paused", "pause_until", "after", "after_failure", "after_any", "for_each", "alerts",
+    "pause", "paused", "pause_until", "for_each", "alerts",
     "calendars", "group", "expect_success_every", "max_duration",
 )  # fmt: skip
 #: What other programs call it.

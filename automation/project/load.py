@@ -17,8 +17,9 @@ from automation.errors import Problem, ProjectInvalid
 from automation.project.databases import read_databases
 from automation.project.files import SCHEDULES, project_file, schedule_files
 from automation.project.jobs import Declared, Surroundings, check_defaults, read_job
-from automation.project.keys import DEFAULTS, PROJECT_FILE, PROJECT_ONLY, SCHEDULE_FILE, TAG
+from automation.project.keys import AFTER, DEFAULTS, PROJECT_FILE, PROJECT_ONLY, SCHEDULE_FILE, TAG
 from automation.project.limits import NamedLimits, check_limits_used, read_limits
+from automation.project.lineage import link
 from automation.project.model import Job, Project, Queue
 from automation.project.names import check_replaced, check_tags_used, refuse_twice
 from automation.project.policies import name_problem
@@ -40,11 +41,12 @@ def load_project(root: Path, registry: Registry, environ: Mapping[str, str], *, 
     Parameters
     ----------
     only: the name of the one job that is asked for. Just it is read, with all that bears on it; what is wrong
-        elsewhere is not looked for. Where there is no such job, the project is the whole one.
+        elsewhere is not looked for. Where there is no such job, or it belongs to a flow, the project is the whole one.
     """
     if only is not None:
-        project = _Loading(root, registry, Secrets(environ, root), only).read()
-        if only in project.jobs:
+        loading = _Loading(root, registry, Secrets(environ, root), only)
+        project = loading.read()
+        if only in project.jobs and not loading.flows:
             return project
     with _all_kept():
         return _Loading(root, registry, Secrets(environ, root)).read()
@@ -80,6 +82,14 @@ def _template_problem(root: Path, name: str) -> str | None:
     return Templates([root / "templates", shipped_folder("templates")]).problem(name)
 
 
+def _follows(name: str, values: object, only: str | None) -> bool:
+    """Whether the job that is asked for follows others, or this one follows it."""
+    if only is None or not isinstance(values, dict):
+        return False
+    named = [one for key in AFTER if isinstance(values.get(key), list) for one in values[key]]
+    return bool(named) and (name == only or only in named)
+
+
 @contextmanager
 def _all_kept() -> Iterator[None]:
     """While all that is made is kept, looking for garbage again and again takes a quarter of the time."""
@@ -113,6 +123,7 @@ class _Loading:
         self._tags: Tags = {}
         self._holders: dict[str, Job] = {}
         self._template_problem = cache(partial(_template_problem, root))
+        self.flows = False
 
     def read(self) -> Project:
         """The project: first what files share, then their jobs."""
@@ -185,6 +196,7 @@ class _Loading:
             return
         if not (declared or "calendars" in top.values or "tags" in top.values):
             self.notes.add(Problem(top.source.shown, "no jobs in this file; write a [jobs.NAME]", severity="warning"))
+        self.flows = self.flows or any(_follows(name, values, self.only) for name, values in declared.items())
         for name, values in declared.items():
             if self.only is None or name.casefold() == self.only.casefold():
                 self._add_job(Table(top.source, ("jobs",), declared), name, values, around, block)
@@ -247,5 +259,6 @@ class _Loading:
             check_limits_used(self._project.top, self._limits, self.jobs, self.notes)
         for name, replaced in check_replaced(self.declared, self.notes).items():
             self.jobs[name] = replace(self.jobs[name], problem=self.jobs[name].problem or str(replaced))
+        link(self.declared, self.jobs, self.notes)
         if not self.jobs and not self.notes.first_error:
             self.notes.add(Problem(SCHEDULES, "no file declares a job; write a [jobs.NAME]", severity="warning"))

@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from automation.ledger.ids import new_id
 from automation.ledger.limit import Limit, limits_of
-from automation.ledger.rows import NewRun, new_id
+from automation.ledger.rows import NewRun
 from automation.ledger.states import Kind, State
 from automation.ledger.unique_key import REPLACE_WAITING, Unique
 from automation.project.model import Job
@@ -100,6 +101,31 @@ def _stored(policy: RetryPolicy) -> Mapping[str, Any]:
     return policy.to_json()
 
 
+def spec_of(
+    job: Job, *, params: Mapping[str, Any] | None = None, dry_run: bool = False, skips: bool = False, mute: bool = False
+) -> RunSpec:
+    """What a run of this job keeps of it.
+
+    Parameters
+    ----------
+    params: in place of the job's own.
+    """
+    params = job.params if params is None else params
+    return RunSpec(
+        params=params,
+        timeout=job.timeout,
+        kill_after=job.kill_after,
+        retry=job.retry,
+        tags=job.tags,
+        description=job.description,
+        dry_run=dry_run,
+        skips=skips,
+        mute=mute,
+        pause_after_failures=job.pause_after_failures,
+        limits=_limits_for(job, params),
+    )
+
+
 def run_of(
     job: Job,
     *,
@@ -135,20 +161,7 @@ def run_of(
     overlap_key: what it takes a place of; default: the job's own key.
     priority: in place of the job's own.
     """
-    params = job.params if params is None else params
-    spec = RunSpec(
-        params=params,
-        timeout=job.timeout,
-        kill_after=job.kill_after,
-        retry=job.retry,
-        tags=job.tags,
-        description=job.description,
-        dry_run=dry_run,
-        skips=skips,
-        mute=mute,
-        pause_after_failures=job.pause_after_failures,
-        limits=_limits_for(job, params),
-    )
+    spec = spec_of(job, params=params, dry_run=dry_run, skips=skips, mute=mute)
     return NewRun(
         id=run_id or new_id(),
         job=job.name,

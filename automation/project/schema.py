@@ -15,11 +15,13 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 from automation.plugin import PluginSpec
+from automation.project.keys import AFTER
 from automation.project.schedules import MOST
 from automation.project.schemakeys import (
     NAME,
     Schema,
     calendar,
+    following,
     inherited,
     named,
     of_tag,
@@ -96,6 +98,7 @@ def _job(registry: Registry) -> Schema:
         **replaces("the name that the job had before; what its schedules decided counts for these"),
         "schedules": {**schedules, "description": "several rules, each with an id"},
         **inherited(),
+        **following(),
         "unite": {"type": "boolean", "description": "fires of several schedules at one instant are one run"},
         "run_on_start": {"type": "boolean", "description": "once more when the scheduler takes up a new version"},
         "description": {"type": "string", "maxLength": 2000},
@@ -112,12 +115,13 @@ def _of_schedule() -> Schema:
 
 
 def _of_job(registry: Registry) -> Schema:
-    """What holds between the keys of a job: one kind of rule at most, and the parameters of the plugin that it names."""
+    """What holds between the keys of a job: one kind of rule at most, or jobs that it follows, and the parameters of the plugin that it names."""
     kinds = [*KINDS, "schedules"]
-    none = {"not": {"anyOf": [{"required": [kind]} for kind in kinds]}}
+    follows = {"anyOf": [{"required": [key]} for key in AFTER]}
+    none = {"not": {"anyOf": [{"required": [kind]} for kind in (*kinds, *AFTER)]}}
     return {
         "required": ["plugin"],
-        "oneOf": [none, *({"required": [kind]} for kind in kinds)],
+        "oneOf": [none, follows, *({"required": [kind]} for kind in kinds)],
         "dependencies": _dependencies(),
         "allOf": [_if_plugin(spec) for spec in registry.plugins.values()],
     }

@@ -214,6 +214,20 @@ def limiting() -> Schema:
     }
 
 
+def following() -> Schema:
+    """The keys that say after which other jobs a job runs."""
+
+    def jobs(what: str) -> Schema:
+        names: Schema = {"type": "array", "items": {"type": "string", "pattern": NAME}, "minItems": 1, "maxItems": 100}
+        return {**names, "description": what}
+
+    return {
+        "after": jobs("runs when all of these jobs have succeeded for the same occurrence"),
+        "after_failure": jobs("runs when one of these jobs has ended dead"),
+        "after_any": jobs("runs when all of these jobs have ended, however"),
+    }
+
+
 def of_tag() -> Schema:
     """The keys that jobs take from their tags."""
     return {key: schema for key, schema in inherited().items() if key != "tags"}

@@ -22,6 +22,7 @@ from automation.ledger.rows import NewRun, OpenRun, RunRow, Waiting
 from automation.ledger.states import OPEN, Kind
 from automation.ledger.unique_key import REPLACE_WAITING
 from automation.project.files import find_root
+from automation.project.frozen import with_flow
 from automation.project.model import Job
 from automation.project.order import overlap_key_of, previous_fire, run_of
 from automation.project.params import refusals
@@ -47,6 +48,7 @@ class Request:
     idempotency_key: asking again with the same key and the same job and params starts nothing.
     overlap: `allow` takes a place and waits for none; `job` does as the job's policy says.
     here: whoever asks does the run, so that it waits in no queue.
+    only: the jobs that follow this one do not run.
     """
 
     job: str
@@ -57,6 +59,7 @@ class Request:
     dry_run: bool = False
     overlap: str = "allow"
     here: bool = False
+    only: bool = False
 
 
 def record(services: Services, request: Request) -> tuple[RunRow, bool]:
@@ -141,6 +144,7 @@ def enqueue(
     project: str | Path | None = None,
     idempotency_key: str | None = None,
     nominal_time: datetime | None = None,
+    only: bool = False,
 ) -> Handle:
     """Put a run of a job into the ledger and the queue, from any Python program.
 
@@ -150,13 +154,14 @@ def enqueue(
     project: the project's folder; default: the nearest folder upward with `schedules/`.
     idempotency_key: the same key with the same job and params finds the first run.
     nominal_time: the moment that the run stands for; default: now.
+    only: the jobs that follow this one do not run.
 
     Where the job has a `unique_key`, its `on_conflict` says what becomes of a run that is like an earlier one.
     Raises UnknownName, InvalidInput, Refused, LedgerUnavailable. A broker that is away is a log line: the run is
     recorded, and goes out when the broker is back.
     """
     services = build_services(find_root(Path.cwd() if project is None else Path(project)))
-    request = Request(job, params or {}, Kind.API, nominal_time, idempotency_key)
+    request = Request(job, params or {}, Kind.API, nominal_time, idempotency_key, only=only)
     run, new = record(services, request)
     if new:
         door = Door.of(services.settings)
@@ -176,7 +181,7 @@ def _new_run(services: Services, job: Job, params: Mapping[str, Any], request: R
     patient = job.unique.unique_key is not None and job.unique.on_conflict == REPLACE_WAITING
     asked = request.overlap == "job" or (patient and request.kind is Kind.API)
     obeys = asked and job.overlap.mode != "allow"
-    return run_of(
+    run = run_of(
         job,
         kind=request.kind,
         nominal_time=nominal,
@@ -189,6 +194,7 @@ def _new_run(services: Services, job: Job, params: Mapping[str, Any], request: R
         max_running=job.overlap.max_running if obeys else None,
         skips=obeys and job.overlap.mode == "skip" and not patient,
     )
+    return run if request.only else with_flow(run, job)
 
 
 def _admit(services: Services, request: Request, run: NewRun) -> tuple[RunRow, bool]:

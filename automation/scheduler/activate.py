@@ -14,11 +14,13 @@ from typing import Any
 
 from automation.dispatch.overlap import Places
 from automation.dispatch.pausing import concerning, paused
+from automation.ledger.ids import occurrence_id
 from automation.ledger.occurrences import Decided
-from automation.ledger.rows import OpenRun, PauseRow, Waiting, occurrence_id
+from automation.ledger.rows import OpenRun, PauseRow, Waiting
 from automation.ledger.standing import Key
 from automation.ledger.states import Kind, State
 from automation.project.definition import definition
+from automation.project.frozen import with_flow
 from automation.project.model import Job, Project, Schedule
 from automation.project.order import overlap_key_of, run_of
 from automation.services import Services
@@ -105,7 +107,7 @@ def _starting(
         max_running=None if job.overlap.mode == "allow" else job.overlap.max_running,
         skips=job.overlap.mode == "skip",
     )
-    return Decided(job.name, START, [run], nominal, places.cancel, tuple(places.supersede))
+    return Decided(job.name, START, [with_flow(run, job)], nominal, places.cancel, tuple(places.supersede))
 
 
 def digest(project: Project) -> str:

@@ -19,10 +19,10 @@ import automation.scheduler.firing
 import automation.scheduler.housekeeping
 import automation.worker.keeper
 from automation.ledger import occurrences
+from automation.ledger.ids import new_id
 from automation.ledger.leases import Leases
 from automation.ledger.memory import Memory
 from automation.ledger.occurrences import Occurrences
-from automation.ledger.rows import new_id
 from automation.ledger.runs import Runs
 from automation.ledger.states import State
 from automation.ledger.tables import runs

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from automation.ledger.ids import occurrence_id
 from automation.ledger.occurrences import Decided
-from automation.ledger.rows import occurrence_id
 from automation.ledger.runs import Verdict
 from automation.ledger.states import Outcome, State
 

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from automation.ledger.ids import occurrence_id
 from automation.ledger.occurrences import Decided, RevisionStale
-from automation.ledger.rows import occurrence_id
 from automation.ledger.states import Kind, State
 from automation.ledger.tables import occurrences
 

@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from automation.artifacts import Artifact
+from automation.ledger.ids import occurrence_id
 from automation.ledger.keep import Keep
 from automation.ledger.occurrences import Decided
-from automation.ledger.rows import occurrence_id
 from automation.ledger.runs import Verdict
 from automation.ledger.states import Kind, MailState, Outcome, State
 from automation.ledger.tables import attempts, logs, metadata, occurrences, onces, outbox, runs, slots, uniques

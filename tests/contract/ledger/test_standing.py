@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from automation.ledger.ids import occurrence_id
 from automation.ledger.occurrences import Decided
-from automation.ledger.rows import occurrence_id
 from automation.ledger.runs import Verdict
 from automation.ledger.states import Kind, Outcome, State
 

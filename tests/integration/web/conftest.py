@@ -13,8 +13,9 @@ from automation.artifacts import Artifact, media_type_of, write_file
 from automation.clock import FrozenClock
 from automation.dispatch.outlook import outlook
 from automation.health.check import ok
+from automation.ledger.ids import new_id
 from automation.ledger.ledger import Ledger
-from automation.ledger.rows import NewRun, new_id
+from automation.ledger.rows import NewRun
 from automation.ledger.runs import Claimant, Verdict
 from automation.ledger.schema import open_engine, upgrade
 from automation.ledger.states import Kind, Outcome, State

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from automation.ledger.rows import NewRun, RunRow, new_id
+from automation.ledger.ids import new_id
+from automation.ledger.rows import NewRun, RunRow
 from automation.ledger.runs import Claimant, Verdict
 from automation.ledger.states import Kind, Outcome, State
 from automation.services import build_services

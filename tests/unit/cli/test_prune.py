@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from automation.ledger.rows import NewRun, new_id
+from automation.ledger.ids import new_id
+from automation.ledger.rows import NewRun
 from automation.ledger.states import Kind, State
 from automation.services import build_services
 

@@ -13,8 +13,9 @@ import pytest
 from automation.clock import FrozenClock
 from automation.dispatch.evidence import gather
 from automation.dispatch.explain import explain
+from automation.ledger.ids import occurrence_id
 from automation.ledger.occurrences import Decided
-from automation.ledger.rows import NewRun, occurrence_id
+from automation.ledger.rows import NewRun
 from automation.ledger.runs import Claimant, Verdict
 from automation.ledger.states import Kind, Outcome, State
 from automation.project.definition import definition

@@ -13,8 +13,8 @@ import pytest
 
 from automation.clock import FrozenClock
 from automation.dispatch.reasons import RULES
+from automation.ledger.ids import occurrence_id
 from automation.ledger.occurrences import Decided
-from automation.ledger.rows import occurrence_id
 from automation.ledger.runs import Claimant, Verdict
 from automation.ledger.states import Kind, Outcome, State
 from automation.project.definition import definition

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from automation.dispatch.decide import CHUNK, decide
 from automation.dispatch.due import LOOK_BACK, due_times, newest_first
 from automation.dispatch.situation import Situation
-from automation.ledger.rows import occurrence_id
+from automation.ledger.ids import occurrence_id
 from automation.ledger.states import State
 from automation.project.model import Overlap, Timing
 from automation.project.order import previous_fire

@@ -97,6 +97,8 @@ def told(steps: list[Step]) -> str:
         ("missed: 3d late", State.MISSED, "catchup_window"),
         ("expired: it had not begun", State.EXPIRED, "start_deadline"),
         ("waits: limit shop, 30/m; its turn is at 2026-03-10T07:00:10Z", State.CANCELLED, "max_running of a limit"),
+        (f"upstream: run {OTHER} of job 'shop' is dead", State.SKIPPED, "If a dead run before it is brought back"),
+        ("disabled: the job says enabled = false", State.SKIPPED, "does not follow others"),
     ],
 )
 def test_every_reason_has_its_rule(reason: str, state: State, said: str) -> None:

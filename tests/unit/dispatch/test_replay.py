@@ -8,7 +8,8 @@ import pytest
 
 from automation.clock import FrozenClock
 from automation.dispatch.replay import replay_of
-from automation.ledger.rows import NewRun, new_id
+from automation.ledger.ids import new_id
+from automation.ledger.rows import NewRun
 from automation.ledger.runs import Claimant, Verdict
 from automation.ledger.states import Kind, Outcome, State
 from automation.services import build_services

@@ -11,8 +11,9 @@ import pytest
 
 from automation.clock import FrozenClock
 from automation.dispatch.rescue import hand_back, lose, loss_verdict, rescue
+from automation.ledger.ids import new_id
 from automation.ledger.ledger import Ledger
-from automation.ledger.rows import NewRun, RunRow, new_id
+from automation.ledger.rows import NewRun, RunRow
 from automation.ledger.runs import Claimant
 from automation.ledger.schema import open_engine, upgrade
 from automation.ledger.states import Kind

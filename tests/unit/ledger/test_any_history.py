@@ -15,10 +15,11 @@ from hypothesis import Phase, given, settings
 from automation.clock import FrozenClock
 from automation.dispatch.backfill import past_fires, select
 from automation.ledger import floors, standing
+from automation.ledger.ids import occurrence_id
 from automation.ledger.keep import Keep
 from automation.ledger.ledger import Ledger
 from automation.ledger.occurrences import run_values
-from automation.ledger.rows import NewRun, occurrence_id
+from automation.ledger.rows import NewRun
 from automation.ledger.runs import Claimant, Verdict
 from automation.ledger.schema import open_engine
 from automation.ledger.states import Kind, Outcome, State

@@ -50,7 +50,7 @@ HEAD = '[jobs.books]\nplugin = "scrape"\nparams.start = "x"\n'
             "max_attempts = 3",
             "4:1: jobs.books.max_attempts: unknown key 'max_attempts'; it belongs under [jobs.books.retry]",
         ),
-        ('after = ["x"]', "4:1: jobs.books.after: 'after' is not available yet; remove it"),
+        ('group = "x"', "4:1: jobs.books.group: 'group' is not available yet; remove it"),
         ("retry = 3", "4:9: jobs.books.retry: found the number 3; write a table"),
         (
             "retry.max_attempts = -1",

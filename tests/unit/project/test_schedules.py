@@ -115,7 +115,7 @@ LIST = HEAD + "[[jobs.books.schedules]]\n"
         (LIST + 'id = "a"\nevery = "1h"\ncron = "@daily"', "6:1: jobs.books.schedules[0].every: a schedule has one of"),
         (LIST + 'id = "a"\nevery = "1mo"', "6:9: jobs.books.schedules[0].every: '1mo': months and years"),
         (LIST + 'id = "a"\nevry = "1h"\nevery = "1h"', "6:1: jobs.books.schedules[0].evry: unknown key 'evry'; did you mean 'every'?"),
-        (LIST + 'id = "a"\nevery = "1h"\nafter = ["b"]', "7:1: jobs.books.schedules[0].after: 'after' is not available yet"),
+        (LIST + 'id = "a"\nevery = "1h"\nafter = ["b"]', "7:1: jobs.books.schedules[0].after: unknown key 'after'; it belongs to the job"),
         (LIST + 'id = "a"\nevery = "1h"\nqueue = "b"', "7:1: jobs.books.schedules[0].queue: unknown key 'queue'"),
         (
             LIST + 'id = "a"\nevery = "1h"\n[[jobs.books.schedules]]\nid = "A"\nevery = "2h"',

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from automation.clock import FrozenClock
-from automation.ledger.rows import NewRun, RunRow, new_id
+from automation.ledger.ids import new_id
+from automation.ledger.rows import NewRun, RunRow
 from automation.ledger.runs import Claimant
 from automation.ledger.states import Kind
 from automation.project.order import RunSpec

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from automation.ledger.rows import NewRun, RunRow, new_id
+from automation.ledger.ids import new_id
+from automation.ledger.rows import NewRun, RunRow
 from automation.ledger.runs import Claimant
 from automation.ledger.states import Kind
 from automation.plugin import Context, plugin, spec_of

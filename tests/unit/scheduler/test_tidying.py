@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from automation.clock import FrozenClock
-from automation.ledger.rows import NewRun, new_id
+from automation.ledger.ids import new_id
+from automation.ledger.rows import NewRun
 from automation.ledger.states import Kind, State
 from automation.scheduler.tidying import Tidying
 from automation.services import build_services

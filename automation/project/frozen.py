@@ -1,0 +1,103 @@
+"""What follows a run, frozen as it is recorded: a change of the project does not change a flow on its way.
+
+Owns: the key that the runs of a flow share, and the steps that its first run holds.
+Never: writes a row; resolves a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from automation.ledger.graph import Graph, Node
+from automation.ledger.rows import NewRun
+from automation.ledger.states import Kind
+from automation.project.model import Job, Lineage
+from automation.project.order import overlap_key_of, spec_of
+from automation.text import instant
+
+_FIRED = (Kind.SCHEDULED, Kind.CATCHUP)
+#: The schedule of the runs of run_on_start, which are nobody else's fires.
+_START = "start"
+_TICK = timedelta(microseconds=1)
+
+
+def with_flow(run: NewRun, job: Job) -> NewRun:
+    """The run with what follows it, if anything does.
+
+    Fires share a flow with those of other jobs at the same instant, so that one job may follow several of them. Any other
+    run begins a flow of its own, in which what is not downstream of it is not waited for. A dry run begins none.
+    """
+    if job.lineage is None or run.spec.get("dry_run") or not job.lineage.behind(job.name):
+        return run
+    fires = run.kind in _FIRED and run.schedule != _START
+    if fires:
+        flow = instant(run.nominal_time)
+    else:
+        flow = run.id if run.batch is None else f"{run.batch}/{instant(run.nominal_time)}"
+    absent = _absent(job, job.lineage, run.nominal_time) if fires else None
+    steps = _steps(job, job.lineage, absent, mute=bool(run.spec.get("mute")))
+    return replace(run, flow=flow, flow_step=job.name, spec={**run.spec, "flow": {"steps": steps}})
+
+
+def _absent(job: Job, lineage: Lineage, nominal: datetime) -> frozenset[str]:
+    """The jobs beside those that follow this one, which have no run at this instant: no job that they begin with fires."""
+    mine = {job.name, *lineage.behind(job.name)}
+    beside = {one for name in mine for one in lineage.jobs[name].after.jobs if one not in mine}
+    first = {one for name in beside for one in lineage.first_of(name)}
+    silent = {name for name in first if not _fires_at(lineage.jobs[name], nominal)}
+    return frozenset(name for name in beside if silent.issuperset(lineage.first_of(name)))
+
+
+def _fires_at(job: Job, moment: datetime) -> bool:
+    return job.active and any(
+        not one.trigger.from_end and one.trigger.next_after(moment - _TICK) == moment for one in job.schedules
+    )
+
+
+def _steps(job: Job, lineage: Lineage, absent: frozenset[str] | None, *, mute: bool) -> list[dict[str, Any]]:
+    """The steps behind a job in the ledger's form, made once for all runs that have the same.
+
+    Parameters
+    ----------
+    absent: jobs that have no run in this flow; None in a flow that begins with this job alone.
+    """
+    key = (job.name, absent, mute)
+    if key not in lineage.kept:
+        nodes = _nodes(job, lineage, absent, mute=mute)
+        lineage.kept[key] = Graph({node.step: node for node in nodes}).to_json()
+    found: list[dict[str, Any]] = lineage.kept[key]
+    return found
+
+
+def _nodes(job: Job, lineage: Lineage, absent: frozenset[str] | None, *, mute: bool) -> Iterator[Node]:
+    inside = {job.name, *lineage.behind(job.name)}
+    for name in lineage.behind(job.name):
+        one = lineage.jobs[name]
+        counts = (lambda other: other in inside) if absent is None else (lambda _other: True)
+        away = [other for other in one.after.jobs if absent is not None and other in absent]
+        yield Node(
+            step=name,
+            job=name,
+            plugin=one.plugin,
+            queue=one.queue,
+            priority=one.priority,
+            max_attempts=one.retry.max_attempts,
+            spec=spec_of(one, skips=one.overlap.mode == "skip", mute=mute).to_json(),
+            overlap_key=overlap_key_of(one, one.params),
+            max_running=None if one.overlap.mode == "allow" else one.overlap.max_running,
+            after=tuple(filter(counts, one.after.after)),
+            after_failure=tuple(filter(counts, one.after.after_failure)),
+            after_any=tuple(filter(counts, one.after.after_any)),
+            first=(job.name,) if absent is None else lineage.first_of(name),
+            absent={other: f"job '{other}' does not fire at that instant" for other in away},
+            refused=_refusal(one),
+        )
+
+
+def _refusal(job: Job) -> str | None:
+    if job.problem is not None:
+        return f"disabled: the job has a problem: {job.problem}"
+    return None if job.enabled else "disabled: the job says enabled = false"
