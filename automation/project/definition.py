@@ -10,7 +10,8 @@ from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
-from automation.project.model import After, Job, Overlap, Schedule, Timing, Uniqueness
+from automation.project.after import After
+from automation.project.model import Job, Overlap, Schedule, Timing, Uniqueness
 from automation.triggers.calendar import Calendar
 from automation.triggers.planning import Planning
 

@@ -6,8 +6,8 @@ Never: knows another job; `lineage` does.
 
 from __future__ import annotations
 
+from automation.project.after import After
 from automation.project.keys import AFTER, PLANNING, TIMING
-from automation.project.model import After
 from automation.project.policies import name_problem
 from automation.project.values import Reader, Table
 from automation.triggers.parse import KINDS

@@ -14,7 +14,8 @@ from typing import Any
 from automation.ledger.graph import Graph, Node
 from automation.ledger.rows import NewRun
 from automation.ledger.states import Kind
-from automation.project.model import Job, Lineage
+from automation.project.after import Lineage
+from automation.project.model import Job
 from automation.project.order import overlap_key_of, spec_of
 from automation.text import instant
 
@@ -42,7 +43,7 @@ def with_flow(run: NewRun, job: Job) -> NewRun:
     return replace(run, flow=flow, flow_step=job.name, spec={**run.spec, "flow": {"steps": steps}})
 
 
-def _absent(job: Job, lineage: Lineage, nominal: datetime) -> frozenset[str]:
+def _absent(job: Job, lineage: Lineage[Job], nominal: datetime) -> frozenset[str]:
     """The jobs beside those that follow this one, which have no run at this instant: no job that they begin with fires."""
     mine = {job.name, *lineage.behind(job.name)}
     beside = {one for name in mine for one in lineage.jobs[name].after.jobs if one not in mine}
@@ -57,7 +58,7 @@ def _fires_at(job: Job, moment: datetime) -> bool:
     )
 
 
-def _steps(job: Job, lineage: Lineage, absent: frozenset[str] | None, *, mute: bool) -> list[dict[str, Any]]:
+def _steps(job: Job, lineage: Lineage[Job], absent: frozenset[str] | None, *, mute: bool) -> list[dict[str, Any]]:
     """The steps behind a job in the ledger's form, made once for all runs that have the same.
 
     Parameters
@@ -72,7 +73,7 @@ def _steps(job: Job, lineage: Lineage, absent: frozenset[str] | None, *, mute: b
     return found
 
 
-def _nodes(job: Job, lineage: Lineage, absent: frozenset[str] | None, *, mute: bool) -> Iterator[Node]:
+def _nodes(job: Job, lineage: Lineage[Job], absent: frozenset[str] | None, *, mute: bool) -> Iterator[Node]:
     inside = {job.name, *lineage.behind(job.name)}
     for name in lineage.behind(job.name):
         one = lineage.jobs[name]

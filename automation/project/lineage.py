@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from automation.project.after import Lineage
 from automation.project.jobs import Declared
 from automation.project.keys import AFTER
-from automation.project.model import Job, Lineage
+from automation.project.model import Job
 from automation.project.values import Notes, Table
 from automation.text import nearest, printable
 
@@ -37,7 +38,7 @@ def link(declared: Mapping[str, Declared], jobs: dict[str, Job], notes: Notes) -
             jobs[name] = replace(jobs[name], lineage=lineage)
 
 
-def families(jobs: Mapping[str, Job]) -> Iterator[Lineage]:
+def families(jobs: Mapping[str, Job]) -> Iterator[Lineage[Job]]:
     """The jobs that hang together, those before others first; a job by itself is in none."""
     beside: dict[str, set[str]] = {}
     for job in jobs.values():
@@ -129,7 +130,7 @@ def _placed(one: Declared) -> str:
     return f"{one.job.name} ({table.source.shown}:{one.job.line})"
 
 
-def _check_delays(lineage: Lineage, name: str, declared: Mapping[str, Declared], notes: Notes) -> None:
+def _check_delays(lineage: Lineage[Job], name: str, declared: Mapping[str, Declared], notes: Notes) -> None:
     """Jobs whose fires have no instant in common can never be waited for together."""
     first = [lineage.jobs[one] for one in lineage.first_of(name)]
     delayed = next((one for one in first if any(each.trigger.from_end for each in one.schedules)), None)

@@ -15,6 +15,7 @@ from typing import Any
 from automation.errors import Problem, UnknownName
 from automation.ledger.limit import Limit, Rate
 from automation.ledger.unique_key import RETURN_EXISTING
+from automation.project.after import After, Lineage
 from automation.retry import RetryPolicy
 from automation.text import nearest
 from automation.triggers.base import Trigger
@@ -149,33 +150,6 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class After:
-    """The jobs that a job follows, for the same occurrence.
-
-    Parameters
-    ----------
-    after: it runs when all of them succeeded.
-    after_failure: when one of them ended dead.
-    after_any: when all have ended, however.
-    """
-
-    after: tuple[str, ...] = ()
-    after_failure: tuple[str, ...] = ()
-    after_any: tuple[str, ...] = ()
-
-    @property
-    def jobs(self) -> tuple[str, ...]:
-        """All of them, each once."""
-        return tuple(dict.fromkeys([*self.after, *self.after_failure, *self.after_any]))
-
-    @property
-    def words(self) -> str:
-        """The keys as a list shows them; empty where there is none."""
-        said = (("after", self.after), ("after failure of", self.after_failure), ("after any end of", self.after_any))
-        return "; ".join(f"{key} {', '.join(names)}" for key, names in said if names)
-
-
-@dataclass(frozen=True)
 class Job:
     """A plugin with parameters and policies, under a name.
 
@@ -215,8 +189,8 @@ class Job:
     unite: bool = False
     pause_after_failures: int = 0
     replaces: str | None = None
-    after: After = After()
-    lineage: Lineage | None = field(default=None, repr=False, compare=False)
+    after: After = field(default_factory=After)
+    lineage: Lineage[Job] | None = field(default=None, repr=False, compare=False)
 
     @property
     def active(self) -> bool:
@@ -237,42 +211,6 @@ class Job:
         fires = [(schedule.trigger.next_after(moment), schedule) for schedule in self.schedules]
         due = [(fire, schedule) for fire, schedule in fires if fire is not None]
         return min(due, key=lambda one: one[0], default=None)
-
-
-class Lineage:
-    """Jobs that hang together, each behind those that it follows."""
-
-    def __init__(self, jobs: Mapping[str, Job]) -> None:
-        self.jobs = jobs
-        #: What is made of it again and again, by whoever makes it.
-        self.kept: dict[Any, Any] = {}
-
-    def behind(self, name: str) -> tuple[str, ...]:
-        """Every job that follows this one, or one that does, in order."""
-        found = {name}
-        found |= {other for other, job in self.jobs.items() if self._adds(found, other, job)}
-        return tuple(other for other in self.jobs if other in found and other != name)
-
-    def before(self, name: str) -> tuple[str, ...]:
-        """Every job that this one follows, or that one of those does, in order."""
-        found: set[str] = set()
-        left = [name]
-        while left:
-            fresh = [one for one in self.jobs[left.pop()].after.jobs if one in self.jobs and one not in found]
-            found.update(fresh)
-            left += fresh
-        return tuple(other for other in self.jobs if other in found and other != name)
-
-    def first_of(self, name: str) -> tuple[str, ...]:
-        """The jobs that it begins with: those before it that follow none, or itself."""
-        return tuple(one for one in (*self.before(name), name) if not self.jobs[one].after.jobs)
-
-    @staticmethod
-    def _adds(found: set[str], name: str, job: Job) -> bool:
-        if found.isdisjoint(job.after.jobs):
-            return False
-        found.add(name)
-        return True
 
 
 @dataclass(frozen=True)

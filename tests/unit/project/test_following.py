@@ -15,11 +15,12 @@ from hypothesis import given
 from automation.ledger.graph import Graph
 from automation.ledger.rows import NewRun
 from automation.ledger.states import Kind
+from automation.project.after import After
 from automation.project.definition import definition
 from automation.project.effective import effective
 from automation.project.frozen import with_flow
 from automation.project.lineage import circles, families, ordered
-from automation.project.model import After, Job
+from automation.project.model import Job
 from automation.project.order import run_of
 from automation.registry import Registry
 from automation.retry import RetryPolicy
