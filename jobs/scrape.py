@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 
-from automation import Context, plugin
+from automation import Context, Snooze, plugin
 from automation.scraping.params import ScrapeParams
+from automation.text import count
 
 
 @plugin("scrape", backfillable=False)
@@ -34,6 +35,9 @@ async def scrape(ctx: Context, params: ScrapeParams) -> dict[str, object]:
         store=not ctx.dry_run,
     )
     outcome = await run_scrape(params, around)
+    if outcome.result["stopped_by"] == "cancelled":
+        # A part of the pages is no success; its items are in the table, and whoever goes on puts the same ones there.
+        raise Snooze(1, f"stopped after {count(outcome.result['pages'], 'page')}: the run is to stop")
     files = {} if ctx.dry_run else outcome.files
     for form, path in files.items():
         ctx.artifact(path.name, path, media_type=MEDIA[form])
