@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from datetime import timedelta
-from urllib.parse import parse_qs, quote, urlsplit
+from pathlib import Path
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from automation.broker.place import check_runtime, place
 from automation.clock import Clock
@@ -34,6 +35,11 @@ class Endpoints:
     celery_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     embedded: bool = False
+
+    @property
+    def is_down(self) -> bool:
+        """Whether it is the data folder's own, and not started: there is no socket."""
+        return self.embedded and not Path(unquote(urlsplit(self.celery_url).path)).exists()
 
 
 def endpoints(settings: Settings) -> Endpoints:

@@ -26,4 +26,6 @@ def facts(where: Endpoints, timeout: float = 2.0) -> Mapping[str, Any]:
         with Redis.from_url(where.redis_url, **quick) as client:
             return {str(name): value for name, value in client.info().items()}
     except (RedisError, OSError, ValueError) as error:
+        if where.is_down:
+            raise BrokerUnavailable("The embedded broker is not running") from error
         raise BrokerUnavailable(f"{mask_urls(where.redis_url)} does not answer ({mask_urls(str(error))})") from error

@@ -14,6 +14,7 @@ from automation.dispatch.pausing import concerning
 from automation.ledger.rows import OpenRun, PauseRow
 from automation.ledger.states import State
 from automation.project.model import Job
+from automation.project.targets import target_of
 from automation.text import count, printable
 
 _NAMED = 5
@@ -66,7 +67,7 @@ def pause_text(pause: PauseRow, fire: FireFacts) -> str:
     elif pause.until is not None:
         end = f"until {fire.shown(pause.until)}"
     else:
-        end = "until somebody ends it (automation resume)"
+        end = f"until somebody ends it (automation resume {target_of(pause).words})"
     reason = printable(pause.reason, 200)
     return f"{what} was paused at {fire.shown(pause.since)} by {printable(pause.author, 60)}: {reason}; {end}."
 
@@ -91,10 +92,12 @@ def _configuration(job: JobFacts, fire: FireFacts) -> Iterator[Step]:
         yield Step("ledger", "There is no ledger yet: no scheduler has run here. Start one: automation up", stops=True)
         return
     if fire.schedule_id not in job.states:
-        when = (
-            f"revision {job.revision}, active since {fire.shown(job.activated_at)}" if job.activated_at else "none yet"
-        )
-        text = f"The active configuration ({when}) has no such schedule; a scheduler that runs takes up changed files by itself."
+        text = "No configuration has been active yet; a scheduler takes the files when it starts: automation up"
+        if job.activated_at:
+            text = (
+                f"The active configuration (revision {job.revision}, active since {fire.shown(job.activated_at)}) "
+                "has no such schedule; a scheduler that runs takes up changed files by itself."
+            )
         yield Step("configuration", text, stops=True)
         return
     since = f" since {fire.shown(job.activated_at)}" if job.activated_at else ""

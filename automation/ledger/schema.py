@@ -88,7 +88,10 @@ def require_current(engine: sa.Engine) -> None:
     if found == head():
         return
     if found is None:
-        raise LedgerUnavailable("The ledger has no tables yet; run: automation db upgrade")
+        raise LedgerUnavailable(
+            "Nothing has run here, and the ledger has no tables yet; `automation up` and `automation run JOB --here` make them, "
+            "and so does: automation db upgrade"
+        )
     _refuse_newer(found)
     raise LedgerUnavailable(
         f"The ledger's schema is {found} and this program needs {head()}; run: automation db upgrade"

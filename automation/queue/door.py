@@ -160,6 +160,8 @@ class Door:
         return (BrokerError, KombuError, OSError, *connection.connection_errors, *connection.channel_errors)
 
     def _unavailable(self, error: BaseException) -> BrokerUnavailable:
+        if self._endpoints.is_down:
+            return BrokerUnavailable("The embedded broker is not running; start it with: automation up")
         cause = str(error).strip() or type(error).__name__
         return BrokerUnavailable(
             f"The broker {mask_urls(self._endpoints.celery_url)} cannot be reached: {mask_urls(cause)}; "

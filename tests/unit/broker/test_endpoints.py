@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from automation.broker import Endpoints, endpoints, ping
+from automation.broker.facts import facts
 from automation.errors import BrokerUnavailable, Refused
 
 KEY = "0123456789abcdef"
@@ -17,6 +18,19 @@ def test_without_a_url_both_are_the_data_folder_s_socket(settings_of, tmp_path):
     assert where.embedded
     assert where.celery_url == f"redis+socket://{tmp_path}/d%20ata/broker.sock?virtual_host=0"
     assert where.redis_url == f"unix://{tmp_path}/d%20ata/broker.sock?db=0"
+
+
+def test_it_is_down_as_long_as_there_is_no_socket(settings_of, tmp_path):
+    """Only of the embedded one can that be said without asking it."""
+    where = endpoints(settings_of(DATA_DIR=str(tmp_path / "d ata")))
+    before = where.is_down
+    (tmp_path / "d ata").mkdir()
+    (tmp_path / "d ata" / "broker.sock").touch()
+
+    assert (before, where.is_down) == (True, False)
+    assert not endpoints(settings_of(BROKER_URL="redis+socket:///run/none.sock", SECRET_KEY=KEY)).is_down
+    with pytest.raises(BrokerUnavailable, match="does not answer"):
+        facts(where)
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,31 @@ def test_a_pause_is_told_with_author_reason_and_end() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("level", "target", "words"),
+    [
+        ("job", "books", "books"),
+        ("tag", "shop", "--tag shop"),
+        ("all", "", "--all"),
+        ("schedule", "books/main", "books/main"),
+    ],
+)
+def test_a_pause_without_an_end_names_the_command_that_ends_it(level: str, target: str, words: str) -> None:
+    """As it is typed."""
+    pause = PauseRow(1, level, target, "we move", "ada", DUE - DAY, None, None, None)
+
+    assert f"until somebody ends it (automation resume {words})." in told(coming(replace(READY, pauses=(pause,))))
+
+
+def test_before_the_first_scheduler_no_configuration_is_active() -> None:
+    """Which is no fault of the files."""
+    steps = coming(replace(READY, states={}, revision=0, activated_at=None))
+
+    assert "No configuration has been active yet; a scheduler takes the files when it starts: automation up" in told(
+        steps
+    )
+
+
 def test_a_missed_fire_names_the_outage_and_the_policy() -> None:
     """From when it was due to when it was decided; a scheduler that began in between; catch-up as it is declared."""
     decided = Recorded(DUE, State.MISSED, "missed: 30h late", DUE + 30 * timedelta(hours=1), "r" * 20)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from celery.worker.request import Request
 from kombu.message import Message
 
 from automation.broker.endpoints import Endpoints
+from automation.errors import BrokerUnavailable
 from automation.ledger.rows import Waiting
 from automation.queue.app import make_app
 from automation.queue.door import Door
@@ -47,6 +49,15 @@ def test_message_is_the_one_that_celery_would_send() -> None:
         ours, theirs = (_plain(queue.get(block=False)) for _ in range(2))
 
     assert ours == theirs
+
+
+def test_an_embedded_broker_that_is_not_started_is_named_as_such(tmp_path: Path) -> None:
+    """A newcomer learns what to start, and nothing of sockets."""
+    door = Door.of(read_settings(tmp_path, {}))
+
+    with pytest.raises(BrokerUnavailable) as caught:
+        door.depth("default")
+    assert str(caught.value) == "The embedded broker is not running; start it with: automation up"
 
 
 def _plain(message: Message) -> dict[str, object]:
