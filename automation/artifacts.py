@@ -65,27 +65,38 @@ def write_file(folder: Path, name: str, content: bytes | str | Path) -> tuple[Pa
     A `Path` is a finished file, which is moved.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / check_name(name)
-    if isinstance(content, Path):
-        source = content
-    else:
-        source = folder / f".{name}.{os.getpid()}.part"
-        source.write_bytes(content.encode() if isinstance(content, str) else content)
+    target, part = folder / check_name(name), folder / f".{name}.{os.getpid()}.part"
+    try:
+        if not isinstance(content, Path):
+            part.write_bytes(content.encode() if isinstance(content, str) else content)
+        source = content if isinstance(content, Path) else part
+        size, digest = _on_disk(source)
+        _move(source, target, part)
+    except OSError:
+        # A full disk has no room for halves.
+        part.unlink(missing_ok=True)
+        raise
+    return target, size, digest
+
+
+def _on_disk(source: Path) -> tuple[int, str]:
+    """The size in bytes and the SHA-256 of a file, of which nothing is lost any more when this returns."""
     digest = hashlib.sha256()
     with source.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
         os.fsync(stream.fileno())
-    size = source.stat().st_size
+    return source.stat().st_size, digest.hexdigest()
+
+
+def _move(source: Path, target: Path, part: Path) -> None:
     try:
         source.replace(target)
     except OSError:
         # Another file system: copy beside the target first, then rename.
-        beside = folder / f".{name}.{os.getpid()}.part"
-        beside.write_bytes(source.read_bytes())
-        beside.replace(target)
+        part.write_bytes(source.read_bytes())
+        part.replace(target)
         source.unlink()
-    return target, size, digest.hexdigest()
 
 
 def remove_files(root: Path, paths: Iterable[Path]) -> int:

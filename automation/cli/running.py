@@ -29,8 +29,9 @@ from automation.ledger.states import OPEN, State
 from automation.project.order import RunSpec
 from automation.queue.door import Door
 from automation.queue.enqueue import Request, holders, record, wait
-from automation.runner.attempt import attempt, longest
+from automation.runner.attempt import attempt
 from automation.runner.deliver import deliver_quietly
+from automation.runner.entries import longest
 from automation.runner.verdict import TimedOut, after
 from automation.services import Services
 from automation.sight import Sight

@@ -17,6 +17,7 @@ from automation.artifacts import Artifact
 from automation.clock import Clock
 from automation.database import insert_or_ignore, light, reading, synced
 from automation.errors import Refused
+from automation.ledger.again import again
 from automation.ledger.states import State
 from automation.ledger.tables import artifacts, job_state, logs, onces, runs
 
@@ -40,9 +41,19 @@ class Memory:
     def once(self, scope: str, name: str) -> bool:
         """True for the first caller of this name in this scope, after its row is on disk."""
         row = {"scope": scope, "name": name, "at": self._clock.now()}
-        with synced(self._engine) as connection:
-            statement = insert_or_ignore(onces, connection.dialect.name).values(row)
-            return connection.execute(statement).rowcount == 1
+
+        def remember() -> bool:
+            with synced(self._engine) as connection:
+                statement = insert_or_ignore(onces, connection.dialect.name).values(row)
+                return connection.execute(statement).rowcount == 1
+
+        def is_ours() -> bool | None:
+            query = sa.select(onces.c.at).where(onces.c.scope == scope, onces.c.name == name)
+            with reading(self._engine) as connection:
+                at = connection.execute(query).scalar_one_or_none()
+            return None if at is None else bool(at == row["at"])
+
+        return again(self._clock, f"Once '{name}'", remember, is_ours)
 
     def job_values(self, job: str) -> dict[str, Any]:
         """What the job kept in `ctx.state`."""

@@ -16,6 +16,7 @@ from automation.database import database_url, make_engine, reading
 from automation.errors import InvalidInput, LedgerUnavailable
 from automation.ledger.gate_tables import metadata
 from automation.ledger.tables import PREFIX
+from automation.ledger.whereabouts import watch
 from automation.secrets import mask_urls
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ def open_engine(url: str, *, pooled: bool = True) -> sa.Engine:
                 f"The ledger's folder {Path(parsed.database).parent} cannot be made: {error.strerror}; "
                 "set AUTOMATION_DATA_DIR to a folder that can be written"
             ) from error
-    return make_engine(parsed, pooled=pooled, durable=True)
+    engine = make_engine(parsed, pooled=pooled, durable=True)
+    if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
+        watch(engine, Path(parsed.database))
+    return engine
 
 
 def upgrade(engine: sa.Engine) -> tuple[str | None, str]:

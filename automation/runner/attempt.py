@@ -12,21 +12,22 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ValidationError
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from automation.errors import FailureClass, JobFailed, Snooze
 from automation.events import RunEvent
+from automation.ledger.again import UNSTORABLE
 from automation.ledger.rows import RunRow, since_queued
 from automation.ledger.runs import Claimant, Verdict
 from automation.ledger.states import Outcome
 from automation.plugin import Context, JobInfo, PluginSpec, Window
 from automation.project.order import RunSpec
 from automation.runner.deliver import deliver_quietly
+from automation.runner.entries import claim, conclude
 from automation.runner.journal import RunLog
 from automation.runner.limits import soft_limit
 from automation.runner.ports import Files, JobState, Late, Mails, Memo
@@ -42,9 +43,6 @@ _log = logging.getLogger("automation.run")
 _LARGEST_RESULT = 1_000_000
 #: As the ledger's column has it; a plugin may have put a whole page's address into its code.
 _LONGEST_CODE = 200
-#: What no further try of the same write can mend.
-_UNSTORABLE = (DataError, IntegrityError)
-_FINISH_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def attempt(
     3. Finish: verdict, mails and state in one transaction, if this attempt is still the newest.
     4. Send the mails, if there are any; what fails is sent by the next delivery.
     """
-    run = services.ledger.runs.claim(run_id, claimant, services.settings.lease, longest)
+    run = claim(services, run_id, claimant)
     if run is None:
         _log.debug("Run %s is not there to be claimed", run_id)
         return None
@@ -95,32 +93,14 @@ def attempt(
 def _finish(services: Services, run: RunRow, verdict: Verdict) -> bool:
     """Write the verdict; one that the ledger cannot hold is a failure, since without any the run would not end."""
     try:
-        return _write(services, run, verdict)
+        return conclude(services, run, verdict)
     except (ValueError, TypeError, StatementError) as error:
-        if isinstance(error, DBAPIError) and not isinstance(error, _UNSTORABLE):
+        if isinstance(error, DBAPIError) and not isinstance(error, UNSTORABLE):
             raise
         cause = getattr(error, "orig", None) or error
     failed = JobFailed(f"The ledger cannot hold what the attempt left: {cause}", FailureClass.DATA_INVALID)
     spec = RunSpec.from_json(run.spec)
-    return _write(services, run, masked(services, _after(services, run, spec, failed)))
-
-
-def _write(services: Services, run: RunRow, verdict: Verdict) -> bool:
-    """Write the verdict; a ledger that does not answer is asked again, since the work is done and should count."""
-    for pause in _FINISH_PAUSES:
-        try:
-            return services.ledger.runs.finish(run.id, run.attempt, verdict)
-        except _UNSTORABLE:
-            raise
-        except DBAPIError as error:
-            _log.warning("The verdict on run %s waits %g s for the ledger: %s", run.id, pause, error.orig)
-            services.clock.sleep(pause)
-    return services.ledger.runs.finish(run.id, run.attempt, verdict)
-
-
-def longest(run: RunRow) -> timedelta:
-    """After how long an attempt of this run is ended by force."""
-    return RunSpec.longest(run.spec)
+    return conclude(services, run, masked(services, _after(services, run, spec, failed)))
 
 
 def _perform(services: Services, run: RunRow, spec: RunSpec, stopping: Callable[[], bool]) -> Verdict:

@@ -27,24 +27,23 @@ from tests.faults.project import FILES
 from tests.faults.stack import ROOT, Member, Stack, _outside
 
 PATIENCE = 90.0
-PLANS = (Plan("tick", "main", 1, alone=True), Plan("slow", "main", 2))
 SCHEDULES = """
 [defaults]
 timeout = "20s"
 kill_after = "2s"
-retry = { max_attempts = 4, first = "200ms", max_delay = "2s", max_lost = 50 }
+retry = {{ max_attempts = 4, first = "200ms", max_delay = "2s", max_lost = 50 }}
 
 [jobs.tick]
 plugin = "act"
-every = "1s"
+every = "{tick}s"
 overlap = "queue_all"
 max_queued = 500
 
 [jobs.slow]
 plugin = "act"
-every = "2s"
+every = "{slow}s"
 overlap = "allow"
-params = { seconds = 0.6 }
+params = {{ seconds = 0.6 }}
 
 [jobs.mark]
 plugin = "act"
@@ -60,16 +59,19 @@ class Course(Stack):
     broker: `redis` (a server of its own that keeps nothing) or `rabbitmq`.
     relayed: what is reached by the relay: `redis`, `rabbitmq`, the ledger's server; None: nothing.
     without: protections of the product that are taken out.
+    pace: so many seconds lie between two fires of one job; of the other, twice as many.
     """
 
     def __init__(
         self, root: Path, broker: str = "redis", ledger: str = "sqlite", *,
-        relayed: str | None = None, without: Sequence[str] = (), **settings: str,
+        relayed: str | None = None, without: Sequence[str] = (), pace: int = 1, **settings: str,
     ) -> None:  # fmt: skip
         self._relayed, self._rig = relayed, {"repeat": 3, "without": list(without)}
         self.relay: Detour | None = None
         self.since: datetime | None = None
-        super().__init__(root, broker, ledger, files={**FILES, "schedules/torment.toml": SCHEDULES}, **settings)
+        self.plans = (Plan("tick", "main", pace, alone=True), Plan("slow", "main", 2 * pace))
+        schedules = SCHEDULES.format(tick=pace, slow=2 * pace)
+        super().__init__(root, broker, ledger, files={**FILES, "schedules/torment.toml": schedules}, **settings)
 
     # --- starting ------------------------------------------------------------------------------------------------
 
@@ -179,7 +181,7 @@ class Course(Stack):
 
     def settled(self, until: datetime) -> None:
         """Wait until every time up to this moment is decided, and every run of it has ended."""
-        missing = [f"{plan.job}/{plan.schedule}" for plan in PLANS]
+        missing = [f"{plan.job}/{plan.schedule}" for plan in self.plans]
 
         def is_settled() -> bool:
             nonlocal missing
@@ -192,7 +194,7 @@ class Course(Stack):
     def evidence(self, until: datetime) -> Evidence:
         """What is known of the times after the last judgement, up to this moment."""
         assert self.since is not None, "a course begins before it is judged"
-        found = evidence.read(self.url, self.root / "effects.log", PLANS, until, ())
+        found = evidence.read(self.url, self.root / "effects.log", self.plans, until, ())
         inside = {run.id for run in found.runs if self.since < run.nominal_time <= until and run.schedule}
         outside = {run.id for run in found.runs} - inside
         return replace(
@@ -262,4 +264,4 @@ def span(seconds: float) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-__all__ = ["PLANS", "Course", "Member", "eventually", "lengths", "now", "span"]
+__all__ = ["Course", "Member", "eventually", "lengths", "now", "span"]

@@ -10,8 +10,8 @@ It takes orders on standard input, one a line, and answers each with a line:
     refuse               open connections end, and so does each new one
     cut                  open connections end; new ones go through
     say LINE             each command in Redis' protocol is answered with this line, and reaches no server
-    lose WORD            the next message with this word ends its connection and does not reach the server
-    lose-answer WORD     the next message with this word reaches the server, and its connection ends before the answer
+    lose WORD N          the Nth message with this word from now on ends its connection and does not reach the server
+    lose-answer WORD N   the Nth reaches the server, and its connection ends before the answer
     met                  how often `lose` and `lose-answer` have met their word
 
 Owns: passing bytes on, both ways, as it was told, until it is killed.
@@ -34,7 +34,7 @@ class Way:
 
     def __init__(self) -> None:
         self.mode, self.argument = "pass", ""
-        self.met = 0
+        self.met = self.left = 0
         self.writers: set[asyncio.StreamWriter] = set()
 
     def told(self, order: str) -> str:
@@ -46,14 +46,18 @@ class Way:
             for writer in self.writers:
                 writer.transport.abort()
         self.mode, self.argument = ("pass" if mode == "cut" else mode), argument
+        if mode.startswith("lose"):
+            self.argument, _, often = argument.partition(" ")
+            self.left, self.met = int(often), 0
         return "done"
 
     def meets(self, data: bytes) -> bool:
         """Whether these bytes are what was waited for; it is met once."""
         if not self.mode.startswith("lose") or self.argument.encode() not in data:
             return False
-        self.met += 1
-        return True
+        self.left -= 1
+        self.met += self.left == 0
+        return self.left == 0
 
 
 class Line:

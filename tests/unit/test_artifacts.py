@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,15 @@ def test_removed_files_take_their_folders_with_them(tmp_path: Path) -> None:
     assert outside.exists()
     assert remove_files(root, [second]) == 1
     assert not run.exists()
+
+
+def test_full_disk_leaves_no_half(tmp_path, monkeypatch):
+    """What was written of a file that found no room is taken away, and the error tells."""
+
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_file(tmp_path / "a", "page.html", b"half")
+    assert list((tmp_path / "a").iterdir()) == []
