@@ -18,14 +18,15 @@ from automation.ledger import gates
 from automation.ledger.gate_tables import holds
 from automation.ledger.places import with_a_place
 from automation.ledger.rows import RunRow, Waiting
-from automation.ledger.states import CLAIMABLE, State
+from automation.ledger.states import CLAIMABLE, OPEN, State
 from automation.ledger.tables import runs
 
 _Columns = Any
 _FOLLOWING = 500
 _CLAIMABLE = runs.c.state.in_(CLAIMABLE)
 _NOW = sa.bindparam("now", type_=runs.c.due_at.type)
-# Built once: it is asked after every round.
+# Built once: they are asked in every round.
+_ANY_OPEN = sa.select(runs.c.id).where(runs.c.state.in_(OPEN)).limit(1)
 _NEXT_DUE = sa.select(
     sa.select(sa.func.min(runs.c.due_at))
     .where(_CLAIMABLE, runs.c.due_at > _NOW, runs.c.published_at.is_(None))
@@ -45,6 +46,11 @@ class Leases:
 
     def __init__(self, engine: sa.Engine, clock: Clock) -> None:
         self._engine, self._clock = engine, clock
+
+    def any_open(self) -> bool:
+        """Whether any run waits or is at work: without one there is nothing to rescue, and nothing to ring for."""
+        with reading(self._engine) as connection:
+            return connection.execute(_ANY_OPEN).first() is not None
 
     def unpublished(self, limit: int = 500, *, overdue: timedelta = timedelta()) -> list[Waiting]:
         """Due runs without a message: new ones, those whose publishing failed, retries that fell due.
@@ -112,11 +118,8 @@ class Leases:
         anywhere = runs.c.max_running.is_(None) & runs.c.waits_on.is_(None)
         limited = runs.c.max_running.is_not(None) & runs.c.waits_on.is_(None)
         some = sa.select(runs.c.id).where(_CLAIMABLE, condition(runs.c), limited).limit(1)
-        placed = with_a_place(now)
-        first = (placed.c.published_at, placed.c.priority.desc(), placed.c.due_at)
-        turns = sa.select(placed.c.id).where(condition(placed.c)).order_by(*first).limit(limit)
         with reading(self._engine) as connection:
-            found = list(connection.scalars(turns)) if connection.execute(some).first() else []
+            found = _turns(connection, condition, now, limit) if connection.execute(some).first() else []
             ready = gates.ready(connection, now, limit)
         return _CLAIMABLE & (anywhere | runs.c.id.in_(found) | runs.c.id.in_(ready))
 
@@ -172,6 +175,15 @@ class Leases:
         query = sa.select(*columns).where(condition).order_by(runs.c.priority.desc(), runs.c.due_at).limit(limit)
         with reading(self._engine) as connection:
             return [Waiting(*row) for row in connection.execute(query)]
+
+
+def _turns(
+    connection: sa.Connection, condition: Callable[[_Columns], sa.ColumnElement[bool]], now: datetime, limit: int
+) -> list[str]:
+    """Those whose turn it is to take a place. It takes longer to put into words than to answer where nobody waits."""
+    placed = with_a_place(now)
+    first = (placed.c.published_at, placed.c.priority.desc(), placed.c.due_at)
+    return list(connection.scalars(sa.select(placed.c.id).where(condition(placed.c)).order_by(*first).limit(limit)))
 
 
 def interval(repeat: timedelta, rings: int) -> timedelta:

@@ -25,18 +25,24 @@ _COMPARED = 500
 # The sorted set and the entries' hashes, and for each its score and its meta; a hash that is none any more is left to
 # whoever compares, and keeps no other from moving on.
 _ADVANCE = """
+local scores = {}
 for i = 2, #KEYS do
   redis.pcall('hset', KEYS[i], 'meta', ARGV[2 * i - 2])
-  redis.call('zadd', KEYS[1], ARGV[2 * i - 3], KEYS[i])
+  scores[2 * i - 3] = ARGV[2 * i - 3]
+  scores[2 * i - 2] = KEYS[i]
 end
+redis.call('zadd', KEYS[1], unpack(scores))
 """
 # The same with the definition between the two, and whatever stood there is gone.
 _INSTALL = """
+local scores = {}
+redis.call('del', unpack(KEYS, 2))
 for i = 2, #KEYS do
-  redis.call('del', KEYS[i])
   redis.call('hset', KEYS[i], 'definition', ARGV[3 * i - 4], 'meta', ARGV[3 * i - 3])
-  redis.call('zadd', KEYS[1], ARGV[3 * i - 5], KEYS[i])
+  scores[2 * i - 3] = ARGV[3 * i - 5]
+  scores[2 * i - 2] = KEYS[i]
 end
+redis.call('zadd', KEYS[1], unpack(scores))
 """
 
 
@@ -51,6 +57,8 @@ class Entries:
         self._names = ensure_conf(app)
         self._advance, self._install = (self._redis.register_script(text) for text in (_ADVANCE, _INSTALL))
         self._compared = 0
+        #: When the first entry is due, if that was asked and nothing was written since.
+        self._next: float | None = None
 
     @property
     def schedule_key(self) -> str:
@@ -69,6 +77,7 @@ class Entries:
 
     def install(self, cursors: Mapping[Key, datetime]) -> None:
         """Write all entries as the ledger has them, and remove what is not ours to keep."""
+        self._next = None
         for some in self._pieces(cursors):
             args = [
                 part
@@ -80,16 +89,23 @@ class Entries:
 
     def advance(self, cursors: Mapping[Key, datetime]) -> None:
         """Move these entries on."""
+        self._next = None
         for some in self._pieces(cursors):
             args = [part for key, cursor in some for part in (self._score(key, cursor), meta_of(cursor))]
             self._advance(keys=self._keys(some), args=args)
 
     def postpone(self, key: Key, until: datetime | None) -> None:
         """Look at this entry again then, whatever its rule says; None is never."""
+        self._next = None
         self._redis.zadd(self.schedule_key, {self._redis_key(key): NEVER if until is None else until.timestamp()})
 
     def due(self, now: datetime, limit: int) -> list[Key]:
         """Keys of entries that are due, earliest first; one nobody knows is removed."""
+        # Most rounds find none, and then this is all that is asked of Redis.
+        first = self._first()
+        self._next = first if first is not None and first > now.timestamp() else None
+        if first is None or self._next is not None:
+            return []
         names = self._redis.zrangebyscore(self.schedule_key, 0, now.timestamp(), start=0, num=limit)
         strangers = [name for name in names if name not in self._by_redis_key]
         if strangers:
@@ -100,7 +116,10 @@ class Entries:
         return [self._by_redis_key[name] for name in names if name in self._by_redis_key]
 
     def next_due(self) -> float | None:
-        """When the next entry is due, in seconds since 1970."""
+        """When the next entry is due, in seconds since 1970; what the last look for due ones found, if it still holds."""
+        return self._first() if self._next is None else self._next
+
+    def _first(self) -> float | None:
         first = self._redis.zrangebyscore(self.schedule_key, 0, "+inf", start=0, num=1, withscores=True)
         return float(first[0][1]) if first else None
 
@@ -143,6 +162,7 @@ class Entries:
 
     def clear(self) -> None:
         """Drop the sorted set, when something that is none stands in its place."""
+        self._next = None
         self._redis.delete(self.schedule_key)
 
     def _pieces(self, cursors: Mapping[Key, datetime]) -> Iterator[list[tuple[Key, datetime]]]:

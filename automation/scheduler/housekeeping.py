@@ -20,6 +20,8 @@ from automation.text import count
 
 _log = logging.getLogger(__name__)
 _RESCUE_SECONDS = 1.0
+#: While no run is open, so often are processes looked for that left without a word.
+_PROCESSES_SECONDS = 5.0
 _REPORT_SECONDS = 5.0
 _REPAIR_SECONDS = 10.0
 
@@ -62,6 +64,8 @@ class Housekeeping:
 
     def _rescue(self) -> None:
         ledger, sight = self._services.ledger, self._sight
+        if not ledger.leases.any_open() and not self._is_time("processes", _PROCESSES_SECONDS):
+            return
         now, steady = self._services.clock.now(), self._watch.steady()
         rescue(ledger, sight.host, sight.is_alive, now, judge_leases=steady)
         self._door.ring(ledger, ledger.leases.unpublished())

@@ -134,22 +134,22 @@ class Keeper:
         ledger, now = self._services.ledger, self._services.clock.monotonic()
         if now - self._rescued_at >= _RESCUE_SECONDS:
             self._rescued_at = now
-            freed = rescue(
-                ledger,
-                self._sight.host,
-                self._sight.is_alive,
-                self._services.clock.now(),
-                judge_leases=self._watch.steady(),
-            )
-            # The scheduler rings in time; what it left for so long, it is not there to ring for.
-            self._door.ring(ledger, ledger.leases.unpublished(overdue=timedelta() if freed else _RING_AFTER))
-            self._door.ring_silent(ledger)
+            if ledger.leases.any_open():
+                self._rescue()
         self._vigil.keep()
         if now - self._delivered_at >= _DELIVER_SECONDS:
             self._delivered_at = now
             ledger.outbox.doubt_expired()
             if ledger.outbox.due(limit=1):
                 self._door.deliver(self._sight.info["queues"][0])
+
+    def _rescue(self) -> None:
+        ledger, sight = self._services.ledger, self._sight
+        now, steady = self._services.clock.now(), self._watch.steady()
+        freed = rescue(ledger, sight.host, sight.is_alive, now, judge_leases=steady)
+        # The scheduler rings in time; what it left for so long, it is not there to ring for.
+        self._door.ring(ledger, ledger.leases.unpublished(overdue=timedelta() if freed else _RING_AFTER))
+        self._door.ring_silent(ledger)
 
     def _end(self, run: RunRow) -> None:
         """Past its hard limit: the verdict first, which fences the child, then the child."""

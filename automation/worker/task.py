@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from automation.broker.key import secret_key
 from automation.errors import AutomationError
+from automation.ledger.limit import limits_of
 from automation.ledger.rows import RunRow
 from automation.ledger.runs import Claimant
 from automation.ledger.states import FINAL
@@ -71,7 +72,7 @@ class Child:
 
     def ring_for_the_next(self, run: RunRow) -> None:
         """Ring for who waits for the place of a run that has ended: the next look around would be a second later."""
-        if run.max_running is None:
+        if run.max_running is None and run.flow is None and not limits_of(run.spec):
             return
         ledger = self.services.ledger
         try:

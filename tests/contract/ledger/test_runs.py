@@ -159,6 +159,19 @@ def test_waiting_runs_come_by_priority_until_they_are_published(desk):
     assert {run.id for run in desk.ledger.leases.silent(timedelta(seconds=30))} == {low, high}
 
 
+def test_open_are_runs_that_wait_or_are_at_work(desk):
+    """Without one there is nothing to rescue and nothing to ring for."""
+    assert not desk.ledger.leases.any_open()
+    later = desk.queued(due_at=desk.clock.now() + timedelta(days=1))
+    assert desk.ledger.leases.any_open()
+    desk.ledger.runs.request_cancel(later)
+    assert not desk.ledger.leases.any_open()
+    run = desk.running()
+    assert desk.ledger.leases.any_open()
+    desk.ledger.runs.finish(run.id, 1, Verdict(Outcome.FAILED, State.RETRYING, due_at=desk.clock.now()))
+    assert desk.ledger.leases.any_open()
+
+
 def test_a_run_that_was_claimed_while_its_message_went_out_is_not_marked(desk):
     """Its worker may be faster than the publisher's note; the retry that follows needs a message of its own."""
     run_id = desk.queued()
