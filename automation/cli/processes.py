@@ -30,7 +30,7 @@ def scheduler(context: typer.Context) -> None:
     from automation.scheduler.process import run_scheduler
 
     services = _services(context, pooled=True)
-    services.ledger.queries.counts()
+    services.ledger.queries.runs(limit=1)
     _end(run_scheduler(services), services)
 
 
@@ -48,7 +48,7 @@ def worker(
     from automation.worker.process import run_worker
 
     services = _services(context, pooled=False)
-    services.ledger.queries.counts()
+    services.ledger.queries.runs(limit=1)
     names = [name.strip() for name in queues.split(",") if name.strip()] or _queues(services)
     _end(run_worker(services, names, concurrency or services.settings.workers, _stand_in), services)
 

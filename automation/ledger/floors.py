@@ -3,7 +3,7 @@
 Owns: what the scheduler, a replay, an email or a unique key still needs of runs that have ended.
 Never: deletes.
 
-Read in short steps: each opens a transaction of its own and looks at some hundreds of rows.
+Read in short steps: each opens a transaction of its own and looks at a hundred rows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from automation.ledger.tables import jobs as job_table
 from automation.ledger.tables import revisions, runs, schedules
 from automation.triggers.parse import parse_trigger
 
-_AT_ONCE = 500
+_AT_ONCE = 100
 #: A message lives an hour at most, and a day is for clocks and people.
 _SLACK = timedelta(days=1, hours=1)
 _DAY = timedelta(days=1)

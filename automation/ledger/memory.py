@@ -105,7 +105,9 @@ class Memory:
 def newest_with_artifacts(connection: sa.Connection, job: str) -> str | None:
     """The job's newest succeeded run that left files: looked for from the files, which are fewer than the runs."""
     left = sa.select(artifacts.c.run_id).where(artifacts.c.job == job)
-    query = sa.select(runs.c.id).where(runs.c.id.in_(left), runs.c.state == State.SUCCEEDED)
+    # As an expression, so that no database begins with all runs that ever succeeded.
+    succeeded = sa.func.coalesce(runs.c.state, "") == State.SUCCEEDED
+    query = sa.select(runs.c.id).where(runs.c.id.in_(left), succeeded)
     newest = query.order_by(runs.c.nominal_time.desc(), runs.c.finished_at.desc()).limit(1)
     found: str | None = connection.execute(newest).scalar_one_or_none()
     return found

@@ -7,7 +7,7 @@ Never: writes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -23,6 +23,17 @@ from automation.ledger.tables import logs as log_table
 from automation.ledger.tables import runs as run_table
 
 _AT_ONCE = 500
+_LONGEST_ID = 32
+_CLOCKS = timedelta(days=1)
+
+
+def _beginning(connection: sa.Connection, prefix: str) -> Sequence[sa.RowMapping]:
+    """Two of the runs whose id begins so, if there are as many: from a range, which an index has, and LIKE has not."""
+    if not prefix:
+        return []
+    between = run_table.c.id.between(prefix, prefix.ljust(_LONGEST_ID, "z"))
+    alike = between & run_table.c.id.startswith(prefix, autoescape=True)
+    return connection.execute(sa.select(run_table).where(alike).limit(2)).mappings().all()
 
 
 class Queries:
@@ -42,7 +53,7 @@ class Queries:
         limit: int = 50,
     ) -> list[RunRow]:
         """Runs, newest first (by the time they were asked for)."""
-        query = sa.select(run_table).order_by(run_table.c.queued_at.desc(), run_table.c.nominal_time.desc())
+        query = sa.select(run_table)
         if job:
             query = query.where(run_table.c.job == job)
         if state:
@@ -53,13 +64,22 @@ class Queries:
             query = query.where(run_table.c.batch == batch)
         if flow:
             query = query.where(run_table.c.flow == flow)
+        found: sa.FromClause = run_table
+        if state and not (job or batch or flow):
+            # No run is due before it is queued. Among those of a state that fell due last are those that were queued last;
+            # to find the latter, all of the state would be put in order, or all there are be read.
+            found = query.order_by(run_table.c.due_at.desc()).limit(max(limit * 20, 1000)).subquery("due_last")
+            query = sa.select(found)
+        newest = query.order_by(found.c.queued_at.desc(), found.c.nominal_time.desc()).limit(limit)
         with reading(self._engine) as connection:
-            return [RunRow.of(row) for row in connection.execute(query.limit(limit)).mappings()]
+            return [RunRow.of(row) for row in connection.execute(newest).mappings()]
 
     def of_schedule(self, job: str, schedule: str, start: datetime, end: datetime) -> list[RunRow]:
         """Every run that stands for a fire of this schedule in [start, end), whatever asked for it, oldest fire first."""
         nominal = run_table.c.nominal_time
         mine = (run_table.c.job == job) & (run_table.c.schedule == schedule) & (nominal >= start) & (nominal < end)
+        # No fire is recorded before its time, but for a clock that was set back; so the job's older runs are not read.
+        mine &= run_table.c.queued_at >= start - _CLOCKS
         query = sa.select(run_table).where(mine).order_by(nominal, run_table.c.queued_at)
         with reading(self._engine) as connection:
             return [RunRow.of(row) for row in connection.execute(query).mappings()]
@@ -77,12 +97,11 @@ class Queries:
     def run(self, run_id: str) -> RunRow:
         """A run by its id, or by enough of its beginning. Raises UnknownName when none or several fit."""
         prefix = run_id.strip().lower()
-        alike = run_table.c.id.startswith(prefix, autoescape=True)
         with reading(self._engine) as connection:
-            found = connection.execute(sa.select(run_table).where(alike).limit(2)).mappings().all() if prefix else []
-        exact = [row for row in found if row["id"] == prefix]
-        if len(found) == 1 or exact:
-            return RunRow.of((exact or found)[0])
+            exact = connection.execute(sa.select(run_table).where(run_table.c.id == prefix)).mappings().one_or_none()
+            found = [] if exact else _beginning(connection, prefix)
+        if exact or len(found) == 1:
+            return RunRow.of(exact or found[0])
         more = "; several runs begin so, give more of the id" if found else "; see: automation runs"
         raise UnknownName("run", run_id, hint=more)
 

@@ -201,6 +201,7 @@ outbox = sa.Table(
     sa.Column("finished_at", UtcDateTime),
     sa.Column("response", sa.String(1000)),
     sa.Index("ix_automation_outbox_state_due", "state", "due_at"),
+    sa.Index("ix_automation_outbox_run", "run_id"),
     sa.Index("uq_automation_outbox_key", "scope", "message_key", "recipient", unique=True),
 )
 

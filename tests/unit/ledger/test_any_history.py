@@ -117,6 +117,9 @@ class History:
             for number, (event, at) in enumerate(zip(events, hours, strict=True)):
                 self._add(connection, number, event, BEGIN + HOUR * at, now)
             connection.execute(schedules.update().values(cursor=BEGIN + HOUR * hours[-1]))
+            # One that cannot be decided for a while looks at what the others of its job decided meanwhile.
+            behind = schedules.update().where(schedules.c.schedule == "seldom")
+            connection.execute(behind.values(cursor=BEGIN + HOUR * hours[len(hours) // 2]))
         self.clock.advance(seconds=(now - BEGIN).total_seconds())
 
     def _add(self, connection: sa.Connection, number: int, event: dict[str, Any], at: datetime, now: datetime) -> None:
@@ -156,6 +159,11 @@ class History:
         if event["left"]:
             file = {"name": "a", "path": "/a", "media_type": "text/csv", "size": 1, "sha256": "0", "created_at": at}
             connection.execute(artifacts.insert().values(run_id=run.id, job=job.name, attempt=1, **file))
+
+    def change_the_list(self) -> None:
+        """As an activation does: the cursor of instants that change goes back before the first."""
+        with self.ledger.engine.begin() as connection:
+            connection.execute(schedules.update().where(schedules.c.job == "listed").values(cursor=BEGIN))
 
     def prune(self, keep: Keep) -> None:
         for _ in self.ledger.sweep(keep, len).steps():
@@ -213,6 +221,8 @@ def test_nothing_is_decided_otherwise(jobs, events, days, ages, keep_last):
     now = BEGIN + HOUR * sum(event["after"] for event in events) + DAY * days
     kept, pruned = (History(jobs, events, now) for _ in range(2))
     pruned.prune(Keep(*(DAY * age for age in ages), DAY, keep_last))
+    for one in (kept, pruned):
+        one.change_the_list()
     assert pruned.decided_next() == kept.decided_next()
     counted = jobs["counted"]
     before, after = (one.backfilled(counted, counted.schedules[0], now) for one in (kept, pruned))
