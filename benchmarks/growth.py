@@ -12,26 +12,29 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
+import sqlite3
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.schema import CreateIndex
 
 from automation.clock import SystemClock
 from automation.dispatch.evidence import gather
 from automation.dispatch.rescue import rescue
 from automation.ledger.dead import Wanted
 from automation.ledger.extent import extent
+from automation.ledger.ids import new_id
 from automation.ledger.keep import Keep
 from automation.ledger.ledger import Ledger
 from automation.ledger.occurrences import Decided
-from automation.ledger.rows import NewRun, new_id
+from automation.ledger.rows import NewRun
 from automation.ledger.runs import Claimant, Verdict
 from automation.ledger.schema import open_engine, upgrade
 from automation.ledger.states import Kind, Outcome, State
@@ -135,31 +138,44 @@ def fill(engine: sa.Engine, rows: int) -> None:
             index.drop(connection)
         for table in KEYS if dialect == "postgresql" else ():
             connection.exec_driver_sql(f"ALTER TABLE automation_{table} DROP CONSTRAINT pk_automation_{table}")
-    for first in range(1, rows + 1, AT_ONCE):
-        numbers = NUMBERS.format(moment=moment, first=first, last=min(first + AT_ONCE - 1, rows))
+    statements = (
+        f"INSERT INTO automation_{table} ({', '.join(values)}) {NUMBERS.format(moment=moment, first=first, last=min(first + AT_ONCE - 1, rows))} "
+        f"SELECT {', '.join(values.values())} FROM m{where}"
+        for first in range(1, rows + 1, AT_ONCE)
+        for table, values, where in (
+            ("runs", columns, ""),
+            ("attempts", attempt, ""),
+            ("occurrences", decided, ""),
+            ("logs", line, f" WHERE {young}"),
+        )
+    )
+    if dialect == "sqlite":
+        engine.dispose()
+        with closing(sqlite3.connect(engine.url.database or "", isolation_level=None)) as quick:
+            for setting in (
+                "journal_mode = OFF",
+                "synchronous = OFF",
+                "cache_size = -3000000",
+                "locking_mode = EXCLUSIVE",
+            ):
+                quick.execute(f"PRAGMA {setting}")
+            for statement in statements:
+                quick.execute(statement)
+            for index in indexes:
+                quick.execute(str(CreateIndex(index).compile(dialect=engine.dialect)))
+        return
+    for statement in statements:
         with engine.begin() as connection:
-            if dialect == "sqlite":
-                connection.exec_driver_sql("PRAGMA cache_size = -1000000")
-            for table, values, where in (
-                ("runs", columns, ""), ("attempts", attempt, ""), ("occurrences", decided, ""), ("logs", line, f" WHERE {young}"),
-            ):  # fmt: skip
-                connection.exec_driver_sql(
-                    f"INSERT INTO automation_{table} ({', '.join(values)}) {numbers} SELECT {', '.join(values.values())} FROM m{where}".replace(
-                        "%", "%%"
-                    )
-                    if dialect == "postgresql"
-                    else f"INSERT INTO automation_{table} ({', '.join(values)}) {numbers} SELECT {', '.join(values.values())} FROM m{where}"
-                )
+            connection.exec_driver_sql(statement.replace("%", "%%"))
     with engine.begin() as connection:
-        for table, key in KEYS.items() if dialect == "postgresql" else ():
+        for table, key in KEYS.items():
             connection.exec_driver_sql(
                 f"ALTER TABLE automation_{table} ADD CONSTRAINT pk_automation_{table} PRIMARY KEY ({key})"
             )
         for index in indexes:
             index.create(connection)
-    if dialect == "postgresql":
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("VACUUM ANALYZE")
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE")
 
 
 def main() -> None:

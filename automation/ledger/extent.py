@@ -12,7 +12,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from automation.database import reading
-from automation.ledger.keep import Keep
+from automation.ledger.keep import DEAD, UNDONE, Keep
 from automation.ledger.states import FINAL
 from automation.ledger.tables import metadata, runs
 
@@ -51,8 +51,12 @@ def extent(engine: sa.Engine, keep: Keep, now: datetime) -> Extent:
 
 def _ripe(connection: sa.Connection, keep: Keep, now: datetime) -> int:
     found = 0
-    for state in FINAL:
-        age = keep.age(state, 0)
+    ages = {
+        **dict.fromkeys(FINAL, keep.succeeded),
+        **dict.fromkeys(DEAD, keep.dead),
+        **dict.fromkeys(UNDONE, keep.skipped),
+    }
+    for state, age in ages.items():
         if age is not None:
             old = (runs.c.state == state) & (runs.c.due_at < now - age)
             found += connection.execute(sa.select(sa.func.count()).select_from(runs).where(old)).scalar_one()

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from automation.database import reading
 from automation.ledger.memory import newest_with_artifacts
 from automation.ledger.standing import NEWEST_LOOKED_AT
-from automation.ledger.states import FINAL, Kind, State
+from automation.ledger.states import Kind, State
 from automation.ledger.streaks import TELLING, TELLING_KINDS
 from automation.ledger.tables import jobs as job_table
 from automation.ledger.tables import revisions, runs, schedules
@@ -28,13 +28,12 @@ _AT_ONCE = 100
 #: A message lives an hour at most, and a day is for clocks and people.
 _SLACK = timedelta(days=1, hours=1)
 _DAY = timedelta(days=1)
-_COLUMNS = (
+COLUMNS = (
     runs.c.id, runs.c.job, runs.c.schedule, runs.c.state, runs.c.attempt, runs.c.kind, runs.c.nominal_time,
     runs.c.queued_at, runs.c.finished_at,
 )  # fmt: skip
-_NEWEST = sa.select(*_COLUMNS).order_by(runs.c.queued_at.desc(), runs.c.id.desc()).limit(_AT_ONCE)
+_NEWEST = sa.select(*COLUMNS).order_by(runs.c.queued_at.desc(), runs.c.id.desc()).limit(_AT_ONCE)
 _ACTIVATED = sa.select(revisions.c.activated_at).order_by(revisions.c.revision.desc()).limit(1)
-_OLDEST = sa.select(*_COLUMNS).order_by(runs.c.queued_at, runs.c.id).limit(_AT_ONCE)
 
 
 @dataclass(frozen=True)
@@ -108,14 +107,6 @@ class Floor:
         return ahead or asked_again or run.queued_at > now - self.settled
 
 
-def ended_before(connection: sa.Connection, job: str, moment: datetime, after: Ended | None) -> list[Ended]:
-    """Runs of a job that were asked for before this moment and have ended, those behind this one, the oldest first."""
-    query = _OLDEST.where(runs.c.job == job, runs.c.queued_at < moment, runs.c.state.in_(FINAL))
-    if after is not None:
-        query = query.where(_behind(after, older=False))
-    return [Ended.of(row) for row in connection.execute(query)]
-
-
 def floor_of(engine: sa.Engine, job: str, keep_last: int, now: datetime) -> Generator[None, None, Floor]:
     """What stays of a job, found in steps."""
     with reading(engine) as connection:
@@ -175,7 +166,7 @@ def _newest_first(engine: sa.Engine, job: str) -> Iterator[list[Ended]]:
     while True:
         query = _NEWEST.where(runs.c.job == job)
         if last is not None:
-            query = query.where(_behind(last, older=True))
+            query = query.where(_older(last))
         with reading(engine) as connection:
             some = [Ended.of(row) for row in connection.execute(query)]
         if not some:
@@ -184,12 +175,10 @@ def _newest_first(engine: sa.Engine, job: str) -> Iterator[list[Ended]]:
         last = some[-1]
 
 
-def _behind(run: Ended, *, older: bool) -> sa.ColumnElement[bool]:
+def _older(run: Ended) -> sa.ColumnElement[bool]:
     """What comes after this run; said so that every database finds the place in its index."""
-    queued, same = runs.c.queued_at, runs.c.queued_at == run.queued_at
-    if older:
-        return (queued <= run.queued_at) & ~(same & (runs.c.id >= run.id))
-    return (queued >= run.queued_at) & ~(same & (runs.c.id <= run.id))
+    same = runs.c.queued_at == run.queued_at
+    return (runs.c.queued_at <= run.queued_at) & ~(same & (runs.c.id >= run.id))
 
 
 def _telling(definition: Mapping[str, Any], keep_last: int) -> int:

@@ -66,10 +66,20 @@ def count_out(connection: sa.Connection, key: Key, nominals: Sequence[datetime])
         connection.execute(schedules.update().where(_is(key)).values(**values))
 
 
-def held_by_keys(connection: sa.Connection, run_ids: Sequence[str], now: datetime) -> set[str]:
-    """Those of these runs that hold a unique key for some time to come."""
-    holds = sa.select(uniques.c.run_id).where(uniques.c.run_id.in_(run_ids), uniques.c.until > now)
-    return set(connection.scalars(holds))
+def needed(connection: sa.Connection, run_ids: Sequence[str], now: datetime) -> set[str]:
+    """Those of these runs that hold a unique key for some time to come, or belong to a flow that may go on.
+
+    A flow goes on while a run of it is open, or dead and could be brought back: then what follows is looked for, and what
+    was done has to be found.
+    """
+    if not run_ids:
+        return set()
+    keys = sa.select(uniques.c.run_id).where(uniques.c.run_id.in_(run_ids), uniques.c.until > now)
+    other = runs.alias()
+    back = other.c.state.in_(OPEN) | ((other.c.state == State.DEAD) & (runs.c.state != State.DEAD))
+    goes_on = sa.exists().where(other.c.flow == runs.c.flow, other.c.id != runs.c.id, back)
+    flowing = sa.select(runs.c.id).where(runs.c.id.in_(run_ids), runs.c.flow.is_not(None), goes_on)
+    return {*connection.scalars(keys), *connection.scalars(flowing)}
 
 
 def _locked(connection: sa.Connection, going: Sequence[Ended]) -> list[Ended]:

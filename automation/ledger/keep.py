@@ -1,6 +1,6 @@
 """How long the ledger keeps what has ended.
 
-Owns: the ages with their defaults, and which of them counts for a run.
+Owns: the ages with their defaults, and the states that each of them is for.
 Never: deletes; reads a row.
 """
 
@@ -11,8 +11,8 @@ from datetime import timedelta
 
 from automation.ledger.states import State
 
-_DEAD = (State.DEAD, State.EXPIRED)
-_UNDONE = (State.SKIPPED, State.MISSED)
+DEAD = (State.DEAD, State.EXPIRED)
+UNDONE = (State.SKIPPED, State.MISSED)
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,6 @@ class Keep:
     artifacts: timedelta | None = timedelta(days=90)
     outbox: timedelta | None = timedelta(days=90)
     keep_last: int = 20
-
-    def age(self, state: State, attempt: int) -> timedelta | None:
-        """How long after its end a run of this state goes, that had so many attempts."""
-        if state in _DEAD:
-            return self.dead
-        return self.skipped if state in _UNDONE and attempt == 0 else self.succeeded
 
     @property
     def shortest(self) -> timedelta | None:

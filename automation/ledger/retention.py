@@ -10,23 +10,28 @@ step is one short transaction, and what was done is done: a sweep that ends half
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
 from automation.clock import Clock
 from automation.database import reading
 from automation.ledger import beside
-from automation.ledger.floors import Ended, Floor, ended_before, floor_of
-from automation.ledger.forget import count_out, forget, held_by_keys, orphans
-from automation.ledger.keep import Keep
+from automation.ledger.floors import COLUMNS, Ended, floor_of
+from automation.ledger.forget import count_out, forget, needed, orphans
+from automation.ledger.keep import DEAD, UNDONE, Keep
+from automation.ledger.states import FINAL
 from automation.ledger.tables import artifacts, logs, runs, schedules
 
 RemoveFiles = Callable[[Sequence[Path]], int]
 #: Runs deleted, and log lines, and files, in one transaction: some ten milliseconds.
 _RUNS, _LINES, _FILES = 50, 1000, 50
+#: Runs looked at in one step: where the index ends, the database goes through them without telling us of those that stay.
+_WINDOW = 1000
+_ENDED = sa.select(*COLUMNS).order_by(runs.c.queued_at, runs.c.id)
 
 
 class Sweep:
@@ -59,16 +64,18 @@ class Sweep:
         if youngest is None or not self._has_more(job, youngest):
             return
         floor = yield from floor_of(self._engine, job, self._keep.keep_last, self._now)
-        last = None
-        while True:
+        if floor.newest is None:
+            return
+        for window in self._windows(job, min(youngest, floor.newest)):
             with reading(self._engine) as connection:
-                some = ended_before(connection, job, youngest, last)
-                held = held_by_keys(connection, [run.id for run in some], self._now)
+                old = [Ended.of(row) for row in connection.execute(_ENDED.where(window, self._is_old()))]
+                going = [run for run in old if not floor.keeps(run, self._now)]
+                held = needed(connection, [run.id for run in going], self._now)
             yield
-            if not some:
-                return
-            last = some[-1]
-            yield from self._judge([run for run in some if run.id not in held], floor)
+            going = [run for run in going if run.id not in held]
+            yield from self._logs(window, going, floor.held)
+            yield from self._artifacts(window, going, floor.held)
+            yield from self._runs(going)
 
     def _has_more(self, job: str, youngest: datetime) -> bool:
         """Whether the job has more runs than stay anyway, and one that is old enough."""
@@ -81,19 +88,35 @@ class Sweep:
                 and (connection.execute(oldest).scalar_one_or_none() or youngest) < youngest
             )
 
-    def _judge(self, some: Sequence[Ended], floor: Floor) -> Iterator[None]:
-        """Delete what goes of these runs: they themselves, or what they left."""
-        going = [
-            run
-            for run in some
-            if self._is_old(run, self._keep.age(run.state, run.attempt)) and not floor.keeps(run, self._now)
-        ]
-        gone = {run.id for run in going}
-        left = [run for run in some if not floor.keeps_whole(run)]
-        yield from self._logs([run.id for run in left if run.id in gone or self._is_old(run, self._keep.logs)])
-        yield from self._artifacts(
-            [run.id for run in left if run.id in gone or self._is_old(run, self._keep.artifacts)]
+    def _windows(self, job: str, end: datetime) -> Iterator[sa.ColumnElement[bool]]:
+        """The job's runs that were asked for before this moment, some at a time, the oldest first."""
+        mine = sa.select(runs.c.queued_at).where(runs.c.job == job, runs.c.queued_at < end).order_by(runs.c.queued_at)
+        with reading(self._engine) as connection:
+            begin = connection.execute(mine.limit(1)).scalar_one_or_none()
+        while begin is not None:
+            ahead = mine.where(runs.c.queued_at >= begin).offset(_WINDOW).limit(1)
+            with reading(self._engine) as connection:
+                following = connection.execute(ahead).scalar_one_or_none()
+                if following == begin:
+                    # So many at one instant are one window.
+                    following = connection.execute(mine.where(runs.c.queued_at > begin).limit(1)).scalar_one_or_none()
+            yield (runs.c.job == job) & (runs.c.queued_at >= begin) & (runs.c.queued_at < (following or end))
+            begin = following
+
+    def _is_old(self) -> sa.ColumnElement[bool]:
+        """Runs that their age lets go."""
+        unbegun = runs.c.state.in_(UNDONE) & (runs.c.attempt == 0)
+        kinds = (
+            (self._keep.dead, runs.c.state.in_(DEAD)),
+            (self._keep.skipped, unbegun),
+            (self._keep.succeeded, runs.c.state.in_(FINAL) & runs.c.state.not_in(DEAD) & ~unbegun),
         )
+        return sa.or_(sa.false(), *(kind & self._ended(age) for age, kind in kinds if age is not None))
+
+    def _ended(self, age: timedelta) -> sa.ColumnElement[bool]:
+        return runs.c.state.in_(FINAL) & (runs.c.finished_at < self._now - age)
+
+    def _runs(self, going: Sequence[Ended]) -> Iterator[None]:
         for start in range(0, len(going), _RUNS):
             piece = going[start : start + _RUNS]
             if self._dry:
@@ -103,13 +126,18 @@ class Sweep:
                 self.counts["runs"] += forget(connection, piece)
             yield
 
-    def _is_old(self, run: Ended, age: timedelta | None) -> bool:
-        return age is not None and run.finished_at is not None and run.finished_at < self._now - age
-
-    def _logs(self, run_ids: Sequence[str]) -> Iterator[None]:
-        counted = sa.select(logs.c.run_id, sa.func.count()).where(logs.c.run_id.in_(run_ids)).group_by(logs.c.run_id)
+    def _logs(self, window: sa.ColumnElement[bool], going: Sequence[Ended], held: Container[str]) -> Iterator[None]:
+        """Let log lines go: those that are old enough, and those of runs that go."""
+        counted = sa.select(logs.c.run_id, sa.func.count()).group_by(logs.c.run_id)
+        of_old = counted.select_from(runs.join(logs, logs.c.run_id == runs.c.id)).where(window)
+        lines: dict[str, int] = {}
         with reading(self._engine) as connection:
-            lines: dict[str, int] = {row[0]: row[1] for row in connection.execute(counted)} if run_ids else {}
+            if going:
+                found = connection.execute(counted.where(logs.c.run_id.in_([run.id for run in going])))
+                lines.update((row[0], row[1]) for row in found)
+            if self._keep.logs is not None:
+                found = connection.execute(of_old.where(self._ended(self._keep.logs)))
+                lines.update((row[0], row[1]) for row in found if row[0] not in held)
         self.counts["log lines"] += sum(lines.values())
         for some in [] if self._dry else _together(lines, _LINES):
             of_these = sa.select(logs.c.id).where(logs.c.run_id.in_(some)).limit(_LINES)
@@ -122,10 +150,19 @@ class Sweep:
                 more = len(ids) == _LINES
                 yield
 
-    def _artifacts(self, run_ids: Sequence[str]) -> Iterator[None]:
-        query = sa.select(artifacts.c.id, artifacts.c.path, artifacts.c.size).where(artifacts.c.run_id.in_(run_ids))
+    def _artifacts(
+        self, window: sa.ColumnElement[bool], going: Sequence[Ended], held: Container[str]
+    ) -> Iterator[None]:
+        """Let artifacts go, and their files: those that are old enough, and those of runs that go."""
+        query = sa.select(artifacts.c.id, artifacts.c.run_id, artifacts.c.path, artifacts.c.size)
+        of_old = query.select_from(runs.join(artifacts, artifacts.c.run_id == runs.c.id)).where(window)
+        rows: list[Any] = []
         with reading(self._engine) as connection:
-            found = connection.execute(query.order_by(artifacts.c.id)).all() if run_ids else []
+            if going:
+                rows += connection.execute(query.where(artifacts.c.run_id.in_([run.id for run in going]))).all()
+            if self._keep.artifacts is not None:
+                rows += connection.execute(of_old.where(self._ended(self._keep.artifacts))).all()
+        found = list({row.id: row for row in rows if row.run_id not in held}.values())
         self.counts["artifacts"] += len(found)
         self.counts["bytes of artifacts"] += sum(row.size for row in found)
         for start in range(0, 0 if self._dry else len(found), _FILES):

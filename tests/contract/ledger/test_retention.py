@@ -253,3 +253,17 @@ def test_signs_of_life_end_pauses_and_revisions(desk):
     left = {table.name: number(desk, table) for table in metadata.sorted_tables}
     assert [left[f"automation_{name}"] for name in ("processes", "pauses", "revisions")] == [1, 1, 100]
     assert ledger.occurrences.active_revision() == active
+
+
+def test_a_flow_that_may_go_on_keeps_its_runs(desk):
+    """While one of it is open, or dead and could come back; of what was done it is known that it was."""
+    for flow in ("f1", "f2", "f3"):
+        done(desk, flow=flow, flow_step="first")
+    desk.queued(flow="f1", flow_step="second")
+    done(desk, State.DEAD, flow="f2", flow_step="second")
+    desk.clock.advance(days=91)
+    done(desk)
+    assert sweep(desk, Keep(dead=None, keep_last=1))["runs"] == 1
+    assert sorted(run.flow or "" for run in desk.ledger.queries.runs()) == ["", "f1", "f1", "f2", "f2"]
+    assert sweep(desk)["runs"] == 1
+    assert sweep(desk)["runs"] == 1
