@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from automation.cli.breakers import shown_breaker, with_breaker
 from automation.cli.coming import ask_ledger
 from automation.cli.output import Json, Limit, emit, emit_json, notice
 from automation.cli.pausing import shown_state, with_pause
@@ -66,7 +67,9 @@ def list_jobs(context: typer.Context, as_json: Json = False, limit: Limit = 50) 
     known = ask_ledger(context, first) if first else None
     coming = [known.next(job, now) if known else None for job in first]
     rows = [
-        with_pause(_job_row(job, fire), job, known.pauses if known else ())
+        with_breaker(
+            with_pause(_job_row(job, fire), job, known.pauses if known else ()), job, known.breakers if known else ()
+        )
         for job, fire in zip(first, coming, strict=True)
     ]
     shown = rows if as_json else [_shown_job(row, fire) for row, fire in zip(rows, coming, strict=True)]
@@ -131,7 +134,7 @@ def _summary(project: Project) -> str:
 
 
 def _shown_job(row: dict[str, Any], coming: Fire | None) -> dict[str, Any]:
-    return {**row, "next": _shown_fire(coming) if coming else "", "state": shown_state(row)}
+    return {**row, "next": _shown_fire(coming) if coming else "", "state": shown_state(row) + shown_breaker(row)}
 
 
 def _shown_fire(fire: Fire) -> str:

@@ -139,6 +139,7 @@ def _queue(services: Services) -> Check:
 def _ledger(services: Services) -> Iterator[Check]:
     from automation.health.machine import check_clock
     from automation.health.services import (
+        check_breakers,
         check_ledger,
         check_ledger_file,
         check_scheduler,
@@ -166,6 +167,7 @@ def _ledger(services: Services) -> Iterator[Check]:
     yield check_scheduler(schedulers, now, sum(bool(each.info.get("stands_in")) for each in workers))
     yield _active(services, [each.info for each in schedulers if each.info.get("leader")])
     yield check_workers(workers, now)
+    yield check_breakers(ledger.breakers.all())
 
 
 def _size(services: Services) -> Check:

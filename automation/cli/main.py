@@ -18,6 +18,7 @@ import typer
 
 from automation.cli import (
     backfill,
+    breakers,
     cancel,
     coming,
     dead,
@@ -76,7 +77,7 @@ def root(
 
 
 for _subject in (
-    demo, up, declared, coming, plan, why, runs, cancel, dead, backfill, pausing, outbox, prune, doctor, web, processes,
+    demo, up, declared, coming, plan, why, runs, cancel, dead, backfill, breakers, pausing, outbox, prune, doctor, web, processes,
 ):  # fmt: skip
     _subject.register(app)
 

@@ -23,6 +23,7 @@ from automation.cli.output import emit_json, notice
 from automation.cli.pausing import tell_paused
 from automation.cli.runpage import summary
 from automation.errors import InvalidInput
+from automation.ledger.circuit import breaker_of
 from automation.ledger.rows import RunRow, Waiting
 from automation.ledger.runs import Claimant
 from automation.ledger.states import OPEN, State
@@ -208,7 +209,7 @@ class _Guard:
         for run in ledger.leases.overdue(self._sight.name):
             spec = RunSpec.from_json(run.spec)
             verdict = after(TimedOut(), run, spec.retry, self._services.clock.now(), spec.timeout)
-            if not ledger.runs.finish(run.id, run.attempt, verdict):
+            if not ledger.runs.finish(run.id, run.attempt, verdict, breaker_of(run.spec)):
                 continue
             ledger.processes.stopped(self._sight.name)
             notice(f"Run {run.id} was still running {format_duration(longest(run))} after its start; it was ended")

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from automation.dispatch.facts import FireFacts, JobFacts
 from automation.dispatch.reasons import runs_in
 from automation.errors import UnknownName
+from automation.ledger.breakers import BreakerRow
 from automation.ledger.ledger import Ledger
 from automation.ledger.rows import RunRow
 from automation.ledger.standing import Key, Recorded
@@ -22,7 +23,7 @@ from automation.project.change import key_changes
 from automation.project.definition import definition
 from automation.project.fires import coming, fire_before, fire_from
 from automation.project.model import Job, Project, Schedule
-from automation.project.order import overlap_key_of
+from automation.project.order import breaker_for, overlap_key_of
 
 _TICK = timedelta(microseconds=1)
 #: How far around a moment a fire is looked for whose rule counts from the end of the run before.
@@ -96,7 +97,15 @@ def _job_facts(ledger: Ledger | None, job: Job | None, name: str, now: datetime)
         fires={schedule: number for (_, schedule), number in occurrences.fires(counted).items()} if counted else {},
         open_runs=tuple(occurrences.open_runs([key]).get(key, ())),
         processes=tuple(ledger.processes.alive()),
+        breaker=_breaker(ledger, job) if job else None,
     )
+
+
+def _breaker(ledger: Ledger, job: Job) -> BreakerRow | None:
+    """The breaker of the job's runs, where it is not closed."""
+    mine = breaker_for(job, job.params)
+    found = ledger.breakers.all() if mine is not None else []
+    return next((one for one in found if mine is not None and one.key == mine.key and not one.closed), None)
 
 
 def _check_schedule(facts: JobFacts, runs: Sequence[RunRow], schedule: str) -> None:

@@ -38,6 +38,7 @@ def coming_steps(job: JobFacts, fire: FireFacts) -> Iterator[Step]:
     yield from _count(job, fire)
     if job.ledger and job.job.active:
         yield from _overlap(job, job.job)
+        yield from _breaker(job, fire)
         yield from _scheduler(job)
         yield worker_step(job, job.job.queue)
 
@@ -57,6 +58,16 @@ def undecided_steps(job: JobFacts, fire: FireFacts) -> Iterator[Step]:
     else:
         yield Step("unknown", "Nothing is recorded of it.")
         yield from coming_steps(job, fire)
+
+
+def _breaker(job: JobFacts, fire: FireFacts) -> Iterator[Step]:
+    """A breaker that is open now makes the run wait, and does not keep it from running."""
+    if job.breaker is None:
+        return
+    one = job.breaker.position
+    until = f"one run tries at {fire.shown(one.tries_at)}" if one.tries_at else "one run tries"
+    why = f": {printable(one.reason, 200)}" if one.reason else ""
+    yield Step("breaker", f"The {job.breaker.key} is {one.circuit.replace('_', ' ')}{why}; {until}, the others wait.")
 
 
 def pause_text(pause: PauseRow, fire: FireFacts) -> str:

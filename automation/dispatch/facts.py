@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from automation.ledger.breakers import BreakerRow
 from automation.ledger.gates import Standing
 from automation.ledger.rows import AttemptRow, OpenRun, PauseRow, ProcessRow, RunRow
 from automation.ledger.standing import Recorded, ScheduleState
@@ -57,6 +58,7 @@ class JobFacts:
     fires: how many runs each has had.
     open_runs: those of its overlap key, the oldest first.
     processes: those that have reported within the last seconds.
+    breaker: that of its runs, where it is not closed.
     """
 
     now: datetime
@@ -73,6 +75,7 @@ class JobFacts:
     pauses: tuple[PauseRow, ...] = ()
     open_runs: tuple[OpenRun, ...] = ()
     processes: tuple[ProcessRow, ...] = ()
+    breaker: BreakerRow | None = None
 
     def alive(self, kind: str) -> tuple[ProcessRow, ...]:
         """The processes of this kind that have reported."""

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from automation.dispatch.evidence import counted_from
 from automation.dispatch.pausing import concerning
+from automation.ledger.breakers import BreakerRow
 from automation.ledger.ledger import Ledger
 from automation.ledger.rows import PauseRow
 from automation.ledger.standing import Key
@@ -27,11 +28,13 @@ class Outlook:
     ----------
     fired: how many runs a schedule with `max_fires` has had.
     begins: from when on a schedule counts whose rule begins with the end of a run.
+    breakers: those that have seen a failure.
     """
 
     pauses: Sequence[PauseRow] = ()
     fired: Mapping[Key, int] = field(default_factory=dict)
     begins: Mapping[Key, datetime] = field(default_factory=dict)
+    breakers: Sequence[BreakerRow] = ()
 
     def fires(self, job: Job, schedule: Schedule, now: datetime, start: datetime) -> Iterator[Fire]:
         """The fires of a schedule that are planned for `start` or later; those before it count for `max_fires`, too."""
@@ -72,4 +75,5 @@ def outlook(ledger: Ledger | None, jobs: Sequence[Job]) -> Outlook:
     counted = [key for key, schedule in each if schedule.max_fires is not None]
     delayed = [key for key, schedule in each if schedule.trigger.from_end]
     fired = ledger.occurrences.fires(counted) if counted else {}
-    return Outlook(ledger.pauses.current(), fired, counted_from(ledger, delayed))
+    breakers = ledger.breakers.all() if any(job.breaker.failures for job in jobs) else ()
+    return Outlook(ledger.pauses.current(), fired, counted_from(ledger, delayed), breakers)

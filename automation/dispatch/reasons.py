@@ -27,8 +27,9 @@ RULES = {
     "disabled": "A job that says enabled = false, or has a problem, does not follow others; what follows it is skipped.",
     "united": "With unite = true, fires of several schedules at one instant are one run, that of the schedule that stands "
     "first.",
-    "waits": "A limit holds over all workers, whatever asked for a run: those for which it has no room stand in a line, by "
-    "priority and then by due time, and spend no attempt. See limits, rate, and max_running of a limit or a queue.",
+    "waits": "A limit holds over all workers, whatever asked for a run, and so does a breaker that is open: those that may not "
+    "begin stand in a line, by priority and then by due time, and spend no attempt. See limits, rate, max_running of a limit or a "
+    "queue, and breaker.",
     "missed": "It was decided so late that its catch-up policy runs it no more: see catchup, catchup_window, catchup_max, "
     "misfire_grace and start_deadline.",
     "expired": "Its start_deadline passed before a worker began it.",

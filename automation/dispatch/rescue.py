@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from automation.ledger.circuit import breaker_of
 from automation.ledger.ledger import Ledger
 from automation.ledger.rows import ProcessRow, RunRow
 from automation.ledger.runs import Verdict
@@ -65,7 +66,7 @@ def _ring_again(ledger: Ledger, process: ProcessRow) -> int:
 def lose(ledger: Ledger, run: RunRow, why: str, now: datetime) -> bool:
     """Record that the run's newest attempt was lost with its worker; False when somebody else already did."""
     verdict = loss_verdict(run, why, now)
-    if not ledger.runs.finish(run.id, run.attempt, verdict):
+    if not ledger.runs.finish(run.id, run.attempt, verdict, breaker_of(run.spec)):
         return False
     _log.warning("Run %s of job %s was lost in attempt %d: %s", run.id, run.job, run.attempt, why)
     return True
@@ -111,6 +112,6 @@ def hand_back(ledger: Ledger, runs: Sequence[RunRow], now: datetime) -> list[str
             due_at=now,
             spends=False,
         )
-        if ledger.runs.finish(run.id, run.attempt, verdict) and verdict.state is State.QUEUED:
+        if ledger.runs.finish(run.id, run.attempt, verdict, breaker_of(run.spec)) and verdict.state is State.QUEUED:
             back.append(run.id)
     return back

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from automation.database import database_url, reading
 from automation.errors import AutomationError
 from automation.health.check import Check, fail, ok, warn
+from automation.ledger.breakers import BreakerRow
 from automation.ledger.extent import Extent
 from automation.ledger.rows import ProcessRow
 from automation.ledger.schema import require_current, unavailable, version
@@ -105,6 +106,15 @@ def check_workers(workers: Sequence[ProcessRow], now: datetime) -> Check:
             "workers", "No worker has reported lately; runs wait. Start one with: automation up, or automation worker"
         )
     return ok("workers", f"{count(len(workers), 'worker')}: {', '.join(_sign(each, now) for each in workers)}")
+
+
+def check_breakers(found: Sequence[BreakerRow]) -> Check:
+    """Whether a breaker keeps runs from being tried."""
+    broken = [one for one in found if not one.closed]
+    if not broken:
+        return ok("breakers", "none is open")
+    told = ", ".join(f"{one.key} ({one.position.circuit}, {count(one.waiting, 'run')} waiting)" for one in broken[:5])
+    return warn("breakers", f"{len(broken)} not closed: {told}; see: automation breakers")
 
 
 def check_scheduler(schedulers: Sequence[ProcessRow], now: datetime, stand_ins: int = 0) -> Check:

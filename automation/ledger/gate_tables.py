@@ -9,9 +9,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from automation.database import UtcDateTime
-from automation.ledger.tables import GATE, ID, NAME, metadata
+from automation.ledger.tables import GATE, ID, LONG, NAME, STATE, metadata
 
-__all__ = ["beginnings", "holds", "limits", "metadata"]
+__all__ = ["beginnings", "breakers", "holds", "limits", "metadata"]
 
 #: One row for each key of a limit, locked by whoever claims a run of it; its numbers are those of the active
 #: configuration. `taken` counts the beginnings that a rate has seen, `opens_at` is when it lets the next one go.
@@ -43,4 +43,18 @@ holds = sa.Table(
     sa.Column("limit_key", GATE, primary_key=True),
     sa.Column("run_id", ID, primary_key=True),
     sa.Index("ix_automation_holds_run", "run_id"),
+)
+
+#: One row for each key of a breaker that has seen a failure, locked by whoever claims or ends a run of it.
+breakers = sa.Table(
+    "automation_breakers",
+    metadata,
+    sa.Column("breaker_key", GATE, primary_key=True),
+    sa.Column("circuit", STATE, nullable=False),
+    sa.Column("streak", sa.Integer, nullable=False),
+    sa.Column("since", UtcDateTime),
+    sa.Column("tries_at", UtcDateTime),
+    sa.Column("probe", ID),
+    sa.Column("probe_attempt", sa.Integer),
+    sa.Column("reason", LONG),
 )

@@ -10,19 +10,20 @@ priority, then due time. Nobody who comes later passes those before him, and as 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from automation.ledger import limit_counts
+from automation.ledger import breakers, limit_counts
+from automation.ledger.circuit import Breaker, Position, breaker_of
+from automation.ledger.gate_tables import breakers as breaker_table
 from automation.ledger.gate_tables import limits
 from automation.ledger.limit import limits_of
 from automation.ledger.limit_counts import Bucket, Wait
 from automation.ledger.rows import RunRow
 from automation.ledger.states import CLAIMABLE
 from automation.ledger.tables import runs
-from automation.text import instant
 
 #: In a line; the index has only these rows.
 WAITS = runs.c.waits_on.is_not(None) & runs.c.state.in_(CLAIMABLE)
@@ -42,6 +43,15 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
+class Passed:
+    """The gates that a run passes, locked."""
+
+    buckets: Sequence[Bucket] = ()
+    breaker: Breaker | None = None
+    position: Position = field(default_factory=Position)
+
+
+@dataclass(frozen=True)
 class Standing:
     """Where a run stands in a line.
 
@@ -57,11 +67,11 @@ class Standing:
     wait: Wait | None
 
 
-def ask(connection: sa.Connection, run: RunRow, now: datetime) -> list[Bucket] | None:
-    """The gates that the run passes, locked; None where it does not, and waits in a line, or is somebody else's."""
-    wanted = limits_of(run.spec)
-    if not wanted:
-        return []
+def ask(connection: sa.Connection, run: RunRow, now: datetime) -> Passed | None:
+    """The gates that the run passes; None where it does not, and waits in a line, or is somebody else's."""
+    wanted, breaker = limits_of(run.spec), breaker_of(run.spec)
+    if not wanted and breaker is None:
+        return Passed()
     # Before any gate: whoever ends a run has its row first, too.
     me = connection.execute(_ME, {"run": run.id}).one_or_none()
     if me is None or me.state not in CLAIMABLE or me.attempt != run.attempt:
@@ -69,16 +79,25 @@ def ask(connection: sa.Connection, run: RunRow, now: datetime) -> list[Bucket] |
     buckets = [limit_counts.lock(connection, limit) for limit in wanted]
     asked = [limit_counts.wait(connection, one, before(connection, one.key, run), now) for one in buckets]
     refused = [one for one in asked if one is not None]
+    position = Position()
+    if breaker is not None:
+        position = breakers.lock(connection, breaker)
+        ahead = before(connection, breaker.key, run)
+        broken = breakers.refusal(connection, breaker.key, position, ahead, now)
+        # While nothing may begin, it is not to be in the way of those who wait for the same limits.
+        refused = refused if broken is None else [broken]
     if refused:
         _stand(connection, run, max(refused, key=lambda one: one.until or _NEVER))
         return None
-    return buckets
+    return Passed(buckets, breaker, position)
 
 
-def enter(connection: sa.Connection, run: RunRow, passed: Sequence[Bucket], now: datetime) -> None:
+def enter(connection: sa.Connection, run: RunRow, passed: Passed, now: datetime) -> None:
     """The run has been claimed: it counts for each gate that it passed, and waits in no line any more."""
-    for bucket in passed:
+    for bucket in passed.buckets:
         limit_counts.enter(connection, bucket, run.id, now)
+    if passed.breaker is not None:
+        breakers.enter(connection, passed.breaker, passed.position, run.id, run.attempt + 1)
     if run.waits_on is not None:
         connection.execute(_OUT_OF_LINE, {"run": run.id})
 
@@ -94,6 +113,9 @@ def standing(connection: sa.Connection, run: RunRow, now: datetime) -> Standing 
     if run.waits_on is None or run.state not in CLAIMABLE:
         return None
     ahead = before(connection, run.waits_on, run)
+    position = breakers.look(connection, [run.waits_on]).get(run.waits_on)
+    if position is not None:
+        return Standing(run.waits_on, ahead, breakers.refusal(connection, run.waits_on, position, ahead, now))
     bucket = limit_counts.look(connection, run.waits_on)
     wait = None if bucket is None else limit_counts.refusal(connection, bucket, ahead, now)
     return Standing(run.waits_on, ahead, wait)
@@ -111,7 +133,11 @@ def ready(connection: sa.Connection, now: datetime, most: int, keys: Collection[
     found = connection.scalars(lines if keys is None else lines.where(runs.c.waits_on.in_(list(keys)))).all()
     if not found:
         return []
-    free = {**dict.fromkeys(found, most), **limit_counts.free(connection, found, now, most)}
+    free = {
+        **dict.fromkeys(found, most),
+        **limit_counts.free(connection, found, now, most),
+        **breakers.free(connection, found, now, most),
+    }
     groups = {number: [key for key, room in free.items() if room == number] for number in free.values() if number}
     if not groups:
         return []
@@ -129,15 +155,19 @@ def ready(connection: sa.Connection, now: datetime, most: int, keys: Collection[
     return list(connection.scalars(sa.select(line.c.id).where(sa.or_(*turns))))
 
 
-def next_opening(now: sa.ColumnElement[datetime]) -> sa.ScalarSelect[datetime]:
-    """When the next gate opens before which somebody stands, as a part of a question."""
-    stands = sa.exists().where(WAITS, runs.c.waits_on == limits.c.limit_key, runs.c.published_at.is_(None))
-    opens = sa.select(sa.func.min(limits.c.opens_at)).where(limits.c.opens_at > now, stands)
-    return opens.scalar_subquery()
+def next_openings(now: sa.ColumnElement[datetime]) -> list[sa.ScalarSelect[datetime]]:
+    """When the next gate of each kind opens before which somebody stands, as parts of a question."""
+    opens = ((limits.c.limit_key, limits.c.opens_at), (breaker_table.c.breaker_key, breaker_table.c.tries_at))
+    quiet = runs.c.published_at.is_(None)
+    return [
+        sa.select(sa.func.min(moment))
+        .where(moment > now, sa.exists().where(WAITS, runs.c.waits_on == key, quiet))
+        .scalar_subquery()
+        for key, moment in opens
+    ]
 
 
 def _stand(connection: sa.Connection, run: RunRow, wait: Wait) -> None:
     """Into the line; the count of rings goes up, so that a note about a message that came too early finds another one."""
-    reason = wait.reason if wait.until is None else f"{wait.reason}; its turn is at {instant(wait.until)}"
     mine = runs.update().where(runs.c.id == run.id, runs.c.attempt == run.attempt, runs.c.state.in_(CLAIMABLE))
-    connection.execute(mine.values(waits_on=wait.key, reason=reason, published_at=None, rings=runs.c.rings + 1))
+    connection.execute(mine.values(waits_on=wait.key, reason=wait.reason, published_at=None, rings=runs.c.rings + 1))

@@ -31,7 +31,7 @@ _NEXT_DUE = sa.select(
     sa.select(sa.func.min(runs.c.due_at))
     .where(_CLAIMABLE, runs.c.due_at > _NOW, runs.c.published_at.is_(None))
     .scalar_subquery(),
-    gates.next_opening(_NOW),
+    *gates.next_openings(_NOW),
 )
 #: What a run that has ended held: the place of its overlap key, and those of limits.
 _HELD = (

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from automation.clock import Clock
 from automation.ledger.admission import Admission
+from automation.ledger.breakers import Breakers
 from automation.ledger.dead import Dead
 from automation.ledger.keep import Keep
 from automation.ledger.leases import Leases
@@ -33,6 +34,7 @@ class Ledger:
         self.admission = Admission(engine, clock)
         self.leases = Leases(engine, clock)
         self.dead = Dead(engine, clock)
+        self.breakers = Breakers(engine, clock)
         self.memory = Memory(engine, clock)
         self.outbox = Outbox(engine, clock)
         self.pauses = Pauses(engine, clock)

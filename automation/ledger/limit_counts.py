@@ -22,6 +22,7 @@ from automation.ledger.gate_tables import beginnings, holds, limits
 from automation.ledger.limit import Limit, Rate
 from automation.ledger.states import State
 from automation.ledger.tables import runs
+from automation.text import instant
 
 # Built once: between the first and the last statement of a transaction other writers wait.
 _KEY = sa.bindparam("key", type_=limits.c.limit_key.type)
@@ -103,7 +104,7 @@ def refusal(connection: sa.Connection, bucket: Bucket, ahead: int, now: datetime
         if busy + ahead >= bucket.max_running:
             return Wait(bucket.key, f"waits: {bucket.words}; all places are taken")
     opens = _opens(connection, bucket, ahead, now)
-    return None if opens <= now else Wait(bucket.key, f"waits: {bucket.words}", opens)
+    return None if opens <= now else Wait(bucket.key, f"waits: {bucket.words}; its turn is at {instant(opens)}", opens)
 
 
 def wait(connection: sa.Connection, bucket: Bucket, ahead: int, now: datetime) -> Wait | None:

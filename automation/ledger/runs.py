@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,11 +17,15 @@ import sqlalchemy as sa
 
 from automation.clock import Clock
 from automation.database import insert_or_ignore, light, reading, synced
-from automation.ledger import flows, gates, places, stopping
+from automation.ledger import breakers, flows, gates, places, stopping
+from automation.ledger.circuit import Breaker
 from automation.ledger.rows import NewRun, RunRow, Waiting, run_values
-from automation.ledger.states import CLAIMABLE, Outcome, State
+from automation.ledger.states import CLAIMABLE, State
 from automation.ledger.streaks import pause_if_failing
 from automation.ledger.tables import attempts, job_state, outbox, runs
+from automation.ledger.verdict import Verdict
+
+__all__ = ["Claimant", "Runs", "Verdict"]
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 500
@@ -33,34 +37,6 @@ class Claimant:
 
     worker: str
     pid: int
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """How an attempt ended and where its run goes.
-
-    Parameters
-    ----------
-    state: the run's next state; queued and retrying need `due_at`.
-    spends: whether the attempt counts against `max_attempts`.
-    loses: whether it counts against `max_lost`.
-    mails: rows for the outbox, written in the same transaction.
-    job_values: what the plugin put into `ctx.state`.
-    """
-
-    outcome: Outcome
-    state: State
-    reason: str | None = None
-    due_at: datetime | None = None
-    spends: bool = True
-    loses: bool = False
-    failure_class: str | None = None
-    code: str | None = None
-    message: str | None = None
-    traceback: str | None = field(default=None, repr=False)
-    result: Any = None
-    mails: Sequence[dict[str, Any]] = ()
-    job_values: dict[str, Any] | None = None
 
 
 def _set(*names: str) -> dict[str, sa.BindParameter[Any]]:
@@ -179,8 +155,12 @@ class Runs:
         with light(self._engine) as connection:
             return connection.execute(mine.values(done=done, total=total)).rowcount == 1
 
-    def finish(self, run_id: str, attempt: int, verdict: Verdict) -> bool:
+    def finish(self, run_id: str, attempt: int, verdict: Verdict, breaker: Breaker | None = None) -> bool:
         """End an attempt in one transaction with all that follows from it.
+
+        Parameters
+        ----------
+        breaker: that of the run, if its spec has one; the verdict is its answer.
 
         Returns False, with nothing written, when the attempt is not the newest or its run is not running: a fenced-out
         worker's result is nobody's.
@@ -197,6 +177,8 @@ class Runs:
             if verdict.job_values is not None:
                 _keep(connection, run_id, verdict.job_values)
             pause = pause_if_failing(connection, run_id, now) if verdict.state is State.DEAD else None
+            told = breakers.answer(connection, breaker, run_id, attempt, verdict, now) if breaker is not None else ""
+        breakers.tell(told)
         if pause is not None:
             _log.error("Job %s is paused: %s", pause.target, pause.reason)
         return True

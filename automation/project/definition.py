@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from automation.project.after import After
-from automation.project.model import Job, Overlap, Schedule, Timing, Uniqueness
+from automation.project.model import BreakerPolicy, Job, Overlap, Schedule, Timing, Uniqueness
 from automation.triggers.calendar import Calendar
 from automation.triggers.planning import Planning
 
@@ -37,6 +37,7 @@ def definition(job: Job) -> dict[str, Any]:
         "description": job.description,
         "overlap": _values(job.overlap),
         "unique": _values(job.unique),
+        "breaker": _values(job.breaker),
         "limits": [{**one.limit.to_json(), "key": one.key} for one in job.limits],
         "unite": job.unite,
         **_values(job.after),
@@ -54,7 +55,7 @@ def _schedule(schedule: Schedule) -> dict[str, Any]:
     }
 
 
-def _values(policy: Timing | Overlap | Uniqueness | Planning | After) -> dict[str, Any]:
+def _values(policy: Timing | Overlap | Uniqueness | BreakerPolicy | Planning | After) -> dict[str, Any]:
     """Every field of a policy, so that one added to it is part of the definition without a word here."""
     return {one.name: _plain(getattr(policy, one.name)) for one in fields(policy)}
 

@@ -24,7 +24,7 @@ from automation.triggers.calendar import Calendar
 _KEYS = {"mode": "overlap", "key": "overlap_key"}
 _OF_JOB = (
     "name", "schedules", "path", "line", "problem", "params", "retry", "overlap", "unique", "limiting", "limits", "after",
-    "lineage",
+    "lineage", "breaker",
 )  # fmt: skip
 _OF_SCHEDULE = ("id", "trigger", "spec", "line", "column", "timing", "planning")
 
@@ -78,6 +78,9 @@ def _of_job(declared: Declared) -> Iterator[_Row]:
         yield (key,), job.name if key == "overlap_key" and value is None else value, layers
     for key, value in (*_fields(job.unique), *_fields(job.limiting), *_fields(job.after)):
         yield (key,), value, layers
+    breaker = [inner for table in layers if (inner := table.child("breaker"))]
+    for one in fields(job.breaker):
+        yield ("breaker", one.name), getattr(job.breaker, one.name), breaker
     retry = [inner for table in layers if (inner := table.child("retry"))]
     for key, value in _fields(job.retry):
         yield ("retry", key), value, retry
@@ -137,5 +140,5 @@ def _found(key: tuple[str, ...], value: Any, tables: Sequence[Table], declared: 
     line, _ = holder.source.positions.locate((*holder.path, key[-1]))
     own = declared.reader.layers[0].path
     inside = holder.path[: len(own)] == own
-    table = "" if inside else dotted(step for step in holder.path if step != "retry")
+    table = "" if inside else dotted(step for step in holder.path if step not in ("retry", "breaker"))
     return Effective(dotted(key), value, holder.source.shown, line, table)

@@ -7,14 +7,14 @@ Never: stops at the first problem, or lets one job's problem touch another job.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from automation.plugin import PluginSpec
 from automation.project.following import read_after
 from automation.project.keys import JOB, RETRY
 from automation.project.limits import NamedLimits, check_keys, check_limiting, limits_of_job, read_limiting
-from automation.project.model import Job, Queue, Schedule
+from automation.project.model import BreakerPolicy, Job, Queue, Schedule
 from automation.project.params import (
     check_database_names,
     check_params,
@@ -31,6 +31,7 @@ from automation.project.policies import (
     check_unique,
     name_problem,
     parameters_in,
+    read_breaker,
     read_kill_after,
     read_overlap,
     read_pause_after_failures,
@@ -104,12 +105,6 @@ def read_job(table: Table, around: Surroundings) -> Declared:
     check_unique(reader, table, unique)
     _check_parameters(reader, "overlap_key", overlap.key, spec)
     _check_parameters(reader, "unique_key", unique.unique_key, spec)
-    limiting = read_limiting(reader)
-    check_limiting(reader, table, limiting)
-    _check_parameters(reader, "rate_key", limiting.rate_key, spec)
-    queue = reader.text("queue", QUEUE, check=name_problem)
-    limits = limits_of_job(reader, name, limiting, around.limits, (queue, around.queues.get(queue)))
-    check_keys(reader, limits, spec)
     after = read_after(own, table)
     schedules = () if after.jobs else read_schedules(reader, table, around.calendars)
     job = Job(
@@ -119,7 +114,7 @@ def read_job(table: Table, around: Surroundings) -> Declared:
         schedules=schedules,
         enabled=reader.flag("enabled", True),
         run_on_start=own.flag("run_on_start", False),
-        queue=queue,
+        queue=reader.text("queue", QUEUE, check=name_problem),
         priority=reader.whole("priority", PRIORITY, 0, 9),
         timeout=read_timeout(reader),
         kill_after=read_kill_after(reader),
@@ -130,14 +125,31 @@ def read_job(table: Table, around: Surroundings) -> Declared:
         line=table.source.positions.locate(table.path)[0],
         overlap=overlap,
         unique=unique,
-        limiting=limiting,
-        limits=limits,
+        breaker=_breaker(reader, spec),
         unite=_unite(own, table, schedules),
         pause_after_failures=read_pause_after_failures(reader),
         replaces=_replaces(own, table, name),
         after=after,
     )
+    job = _limited(job, table, reader, spec, around)
     return Declared(disabled(job, notes), notes, reader)
+
+
+def _limited(job: Job, table: Table, reader: Reader, spec: PluginSpec | None, around: Surroundings) -> Job:
+    """The job with its limits: those that it names, its own rate, and that of its queue."""
+    limiting = read_limiting(reader)
+    check_limiting(reader, table, limiting)
+    _check_parameters(reader, "rate_key", limiting.rate_key, spec)
+    queue = (job.queue, around.queues.get(job.queue))
+    limits = limits_of_job(reader, job.name, limiting, around.limits, queue)
+    check_keys(reader, limits, spec)
+    return replace(job, limiting=limiting, limits=limits)
+
+
+def _breaker(reader: Reader, spec: PluginSpec | None) -> BreakerPolicy:
+    breaker = read_breaker(reader)
+    _check_parameters(reader.inside("breaker"), "key", breaker.key, spec)
+    return breaker
 
 
 def disabled(job: Job, notes: Notes) -> Job:
@@ -156,6 +168,7 @@ def check_defaults(table: Table, notes: Notes, secrets: Secrets, known: tuple[st
     check_overlap(reader, table, read_overlap(reader), alone=True)
     check_unique(reader, table, read_unique(reader), alone=True)
     read_limiting(reader)
+    read_breaker(reader)
     read_pause_after_failures(reader)
     reader.flag("enabled", True)
     reader.flag("allow_plain_secrets", False)

@@ -19,7 +19,7 @@ AFTER = ("after", "after_failure", "after_any")
 #: What jobs take from the tables of their tags, and from `[defaults]`.
 TAG = (
     "timezone", "queue", "priority", "timeout", "kill_after", "retry", "enabled",
-    *TIMING, *PLANNING, *OVERLAP, *UNIQUE, *LIMITING, "pause_after_failures",
+    *TIMING, *PLANNING, *OVERLAP, *UNIQUE, *LIMITING, "breaker", "pause_after_failures",
 )  # fmt: skip
 INHERITED = (*TAG, "tags")
 _RULE = (
@@ -39,6 +39,7 @@ PROJECT_ONLY = ("databases", "queues", "limits", "retention")
 DATABASE = ("url",)
 QUEUE = ("max_waiting", "max_running")
 LIMIT = ("max_running", "rate", "key")
+BREAKER = ("failures", "open_for", "key", "on")
 RETENTION = ("succeeded", "skipped", "dead", "logs", "artifacts", "outbox", "keep_last")
 
 _LATER_JOB = (
@@ -51,6 +52,7 @@ _ELSEWHERE = {
     "misfire_grace_time": "misfire_grace", "expires": "start_deadline", "retries": "retry", "max_retries": "retry",
     "args": "params", "kwargs": "params", "task": "plugin",
     "rate_limit": "rate", "throttle": "rate", "concurrency": "max_running", "pools": "limits",
+    "circuit_breaker": "breaker",
 }  # fmt: skip
 _LATER_FILE = ("groups", "channels")
 _LATER_PROJECT = (*_LATER_FILE, "plugins", "web", "alerts")

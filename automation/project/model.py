@@ -107,6 +107,24 @@ class DeclaredLimit:
 
 
 @dataclass(frozen=True)
+class BreakerPolicy:
+    """When a job's runs are no longer tried, since the other side seems to be away.
+
+    Parameters
+    ----------
+    failures: so many in a row open it; 0 is no breaker.
+    open_for: how long nothing is tried then, until one run is.
+    key: what it counts by; None is the job; it may name parameters, and jobs with one key share it, as `overlap_key`.
+    on: failure classes and codes that count; none named is every one.
+    """
+
+    failures: int = 0
+    open_for: timedelta = timedelta(minutes=10)
+    key: str | None = None
+    on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Queue:
     """Where runs wait for the workers that take them.
 
@@ -186,6 +204,7 @@ class Job:
     unique: Uniqueness = Uniqueness()
     limiting: Limiting = Limiting()
     limits: tuple[DeclaredLimit, ...] = ()
+    breaker: BreakerPolicy = BreakerPolicy()
     unite: bool = False
     pause_after_failures: int = 0
     replaces: str | None = None

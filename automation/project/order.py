@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from automation.ledger.circuit import Breaker, breaker_of
 from automation.ledger.ids import new_id
 from automation.ledger.limit import Limit, limits_of
 from automation.ledger.rows import NewRun
@@ -41,7 +42,7 @@ class RunSpec:
     skips: when the run finds no place of its overlap key as it is claimed, it is skipped, and does not wait.
     mute: its mails are noted and not sent.
     pause_after_failures: so many final failures in a row pause the job; 0 is never.
-    limits: what it passes before it begins.
+    limits, breaker: what it passes before it begins.
     """
 
     params: Mapping[str, Any]
@@ -55,6 +56,7 @@ class RunSpec:
     mute: bool = False
     pause_after_failures: int = 0
     limits: tuple[Limit, ...] = ()
+    breaker: Breaker | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The form in the ledger."""
@@ -70,6 +72,7 @@ class RunSpec:
             "mute": self.mute,
             "pause_after_failures": self.pause_after_failures,
             "limits": [one.to_json() for one in self.limits],
+            "breaker": None if self.breaker is None else self.breaker.to_json(),
         }
 
     @staticmethod
@@ -92,6 +95,7 @@ class RunSpec:
             mute=stored.get("mute", False),
             pause_after_failures=stored.get("pause_after_failures", 0),
             limits=tuple(limits_of(stored)),
+            breaker=breaker_of(stored),
         )
 
 
@@ -123,6 +127,7 @@ def spec_of(
         mute=mute,
         pause_after_failures=job.pause_after_failures,
         limits=_limits_for(job, params),
+        breaker=breaker_for(job, params),
     )
 
 
@@ -204,6 +209,15 @@ def unique_key_of(job: Job, params: Mapping[str, Any]) -> str | None:
     if job.unique.unique_key is None:
         return None
     return _bounded(_filled(job.unique.unique_key, params))
+
+
+def breaker_for(job: Job, params: Mapping[str, Any]) -> Breaker | None:
+    """The breaker of a run of this job with these parameters, if it has one."""
+    policy = job.breaker
+    if not policy.failures:
+        return None
+    key = job.name if policy.key is None else f"({_bounded(_filled(policy.key, params))})"
+    return Breaker(f"breaker {key}", policy.failures, policy.open_for, policy.on)
 
 
 def _limits_for(job: Job, params: Mapping[str, Any]) -> tuple[Limit, ...]:

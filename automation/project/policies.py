@@ -12,8 +12,8 @@ from datetime import timedelta
 
 from automation.errors import FailureClass
 from automation.ledger.unique_key import CONFLICTS, REPLACE_WAITING
-from automation.project.keys import OVERLAP, RETRY, UNIQUE
-from automation.project.model import Overlap, Uniqueness
+from automation.project.keys import BREAKER, OVERLAP, RETRY, UNIQUE
+from automation.project.model import BreakerPolicy, Overlap, Uniqueness
 from automation.project.timing import read_deadline
 from automation.project.values import Reader, Table, choice_problem, span_problem
 from automation.retry import BACKOFFS, JITTERS, ON_EXHAUSTED, RetryPolicy
@@ -27,6 +27,8 @@ OVERLAPS = ("skip", "queue_one", "queue_all", "cancel_running", "allow")
 MAX_RUNNING, MAX_QUEUED, PAUSE_AFTER = 1000, 1000, 1000
 LONGEST_KEY = 200
 MAX_SNOOZES = 100_000
+#: How many in a row open a breaker that says nothing of it.
+BREAKER_FAILURES = 5
 
 _MILLISECOND = timedelta(milliseconds=1)
 _DAY = timedelta(days=1)
@@ -122,6 +124,20 @@ def check_unique(reader: Reader, table: Table, unique: Uniqueness, *, alone: boo
 def read_pause_after_failures(reader: Reader) -> int:
     """How many final failures in a row pause the job's schedules."""
     return reader.whole("pause_after_failures", 0, 0, PAUSE_AFTER)
+
+
+def read_breaker(reader: Reader) -> BreakerPolicy:
+    """The table `breaker`; keys that it lacks come from the defaults, and without any table there is none."""
+    known = BreakerPolicy()
+    if not reader.has("breaker"):
+        return known
+    breaker = reader.child("breaker", BREAKER)
+    return BreakerPolicy(
+        failures=breaker.whole("failures", BREAKER_FAILURES, 0, 1000),
+        open_for=breaker.span("open_for", known.open_for, timedelta(seconds=1), 30 * _DAY),
+        key=breaker.text("key", "", template_problem) or None,
+        on=breaker.words("on", _pattern_problem),
+    )
 
 
 def check_overlap(reader: Reader, table: Table, overlap: Overlap, *, alone: bool = False) -> None:

@@ -18,21 +18,17 @@ from automation.plugin import PluginSpec
 from automation.project.keys import AFTER
 from automation.project.schedules import MOST
 from automation.project.schemakeys import (
-    NAME,
-    Schema,
     calendar,
     following,
     inherited,
-    named,
     of_tag,
-    or_reference,
     planning,
     replaces,
     retry,
     rule,
-    table,
     timing,
 )
+from automation.project.schematypes import NAME, Schema, named, or_reference, table
 from automation.registry import Registry
 from automation.triggers.parse import BOUNDS, KINDS, OPTIONS
 

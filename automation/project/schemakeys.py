@@ -6,9 +6,6 @@ Never: says which keys need or refuse which others; `schema` does, where it can.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from automation.ledger.unique_key import CONFLICTS
 from automation.project.model import Overlap, Timing, Uniqueness
 from automation.project.policies import (
@@ -24,6 +21,20 @@ from automation.project.policies import (
     TIMEOUT,
 )  # fmt: skip
 from automation.project.schedules import MAX_FIRES
+from automation.project.schemagates import breaker, limiting
+from automation.project.schematypes import (
+    FAILURES,
+    NAME,
+    REFERENCE,
+    Schema,
+    duration,
+    named,
+    or_reference,
+    table,
+    text,
+    whole,
+    word,
+)
 from automation.project.timing import CATCHUP_MAX, CATCHUPS, NO_DEADLINE
 from automation.retry import BACKOFFS, JITTERS, ON_EXHAUSTED, RetryPolicy
 from automation.text import format_duration
@@ -34,39 +45,10 @@ from automation.triggers.planning import JITTER_MODES, ON_BLACKOUT, Planning
 from automation.triggers.wallrule import GAPS
 from automation.triggers.wallrule import OVERLAPS as PASSES
 
-Schema = dict[str, Any]
-NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
-REFERENCE: Schema = {"$ref": "#/$defs/reference"}
 _INSTANT: Schema = {
     "type": "string",
     "description": "a date, or a date and time; without an offset on the clocks of timezone",
 }
-
-
-def table(properties: Schema) -> Schema:
-    """A table with these keys and no other."""
-    return {"type": "object", "properties": properties, "additionalProperties": False}
-
-
-def named(what: str) -> Schema:
-    """A name, or a reference to one."""
-    return or_reference({"type": "string", "pattern": NAME, "description": what})
-
-
-def _word(allowed: Iterable[str], what: str) -> Schema:
-    return or_reference({"type": "string", "enum": list(allowed), "description": what})
-
-
-def _text(what: str) -> Schema:
-    return {"type": "string", "minLength": 1, "description": what}
-
-
-def _whole(least: int, most: int, what: str) -> Schema:
-    return {"type": "integer", "minimum": least, "maximum": most, "description": what}
-
-
-def _duration(what: str) -> Schema:
-    return {"allOf": [{"$ref": "#/$defs/duration"}], "description": what}
 
 
 def rule() -> Schema:
@@ -81,22 +63,22 @@ def rule() -> Schema:
                 "examples": ["*/15 8-20 * * mon-fri"],
             }
         ),
-        "every": _duration("elapsed time, on a grid in UTC"),
-        "fixed_delay": _duration("the pause between the end of one run and the beginning of the next"),
+        "every": duration("elapsed time, on a grid in UTC"),
+        "fixed_delay": duration("the pause between the end of one run and the beginning of the next"),
         "at": {
             "anyOf": [_INSTANT, {"type": "array", "items": _INSTANT, "minItems": 1, "maxItems": MOST}],
             "description": "an instant, or a list of them, each of which fires once",
         },
-        "rrule": _text("a recurrence rule with its beginning: DTSTART:20260105T090000 RRULE:FREQ=DAILY"),
+        "rrule": text("a recurrence rule with its beginning: DTSTART:20260105T090000 RRULE:FREQ=DAILY"),
         "timezone": {"$ref": "#/$defs/timezone"},
-        "seconds": _word(SECONDS, "where the sixth field of cron stands"),
-        "day_match": _word(DAY_MATCHES, "whether day of month or day of week is enough; default: or"),
-        "dst_gap": _word(GAPS, "what becomes of a time that does not exist; default: shift"),
-        "dst_overlap": _word(PASSES, "which pass of a time that comes twice; default: first"),
+        "seconds": word(SECONDS, "where the sixth field of cron stands"),
+        "day_match": word(DAY_MATCHES, "whether day of month or day of week is enough; default: or"),
+        "dst_gap": word(GAPS, "what becomes of a time that does not exist; default: shift"),
+        "dst_overlap": word(PASSES, "which pass of a time that comes twice; default: first"),
         "anchor": {**_INSTANT, "description": "a point of the grid of every"},
         "start_at": {**_INSTANT, "description": "the first instant that may fire"},
         "end_at": {**_INSTANT, "description": "the first instant that no longer fires"},
-        "max_fires": _whole(1, MAX_FIRES, "after so many runs it fires no more"),
+        "max_fires": whole(1, MAX_FIRES, "after so many runs it fires no more"),
     }
 
 
@@ -111,10 +93,10 @@ def timing() -> Schema:
     late = format_duration(known.misfire_grace)
     deadline = "a run that has not begun so long after its planned time expires; default: none"
     return {
-        "catchup": _word(CATCHUPS, f"which of the fires of an outage run; default: {known.catchup}"),
-        "catchup_window": _duration(f"what is older is missed; default: {format_duration(known.catchup_window)}"),
-        "catchup_max": _whole(1, CATCHUP_MAX, f"how many of the newest all runs; default: {known.catchup_max}"),
-        "misfire_grace": _duration(f"what is decided within it is merely late; default: {late}"),
+        "catchup": word(CATCHUPS, f"which of the fires of an outage run; default: {known.catchup}"),
+        "catchup_window": duration(f"what is older is missed; default: {format_duration(known.catchup_window)}"),
+        "catchup_max": whole(1, CATCHUP_MAX, f"how many of the newest all runs; default: {known.catchup_max}"),
+        "misfire_grace": duration(f"what is decided within it is merely late; default: {late}"),
         "start_deadline": {
             "anyOf": [{"$ref": "#/$defs/duration"}, {"const": NO_DEADLINE}],
             "description": deadline,
@@ -127,13 +109,13 @@ def planning() -> Schema:
     known = Planning()
     calendars: Schema = {"type": "array", "items": {"type": "string", "pattern": NAME}, "maxItems": 100}
     return {
-        "jitter": _duration("a fire starts up to so much later; default: 0s"),
-        "jitter_mode": _word(
+        "jitter": duration("a fire starts up to so much later; default: 0s"),
+        "jitter_mode": word(
             JITTER_MODES, f"another moment each time, or one for the schedule; default: {known.jitter_mode}"
         ),
         "only_during": {**calendars, "description": "calendars: it runs while one of them holds"},
         "not_during": {**calendars, "description": "calendars: it does not run while one of them holds"},
-        "on_blackout": _word(ON_BLACKOUT, f"gone, or moved to the end of it; default: {known.on_blackout}"),
+        "on_blackout": word(ON_BLACKOUT, f"gone, or moved to the end of it; default: {known.on_blackout}"),
     }
 
 
@@ -168,11 +150,11 @@ def overlap() -> Schema:
     """The keys that say what becomes of a fire that finds the job at work."""
     known = Overlap()
     return {
-        "overlap": _word(OVERLAPS, f"default: {known.mode}"),
-        "max_running": _whole(
+        "overlap": word(OVERLAPS, f"default: {known.mode}"),
+        "max_running": whole(
             1, MAX_RUNNING, f"from how many runs at once overlap counts; default: {known.max_running}"
         ),
-        "max_queued": _whole(1, MAX_QUEUED, f"how many runs queue_all lets wait; default: {known.max_queued}"),
+        "max_queued": whole(1, MAX_QUEUED, f"how many runs queue_all lets wait; default: {known.max_queued}"),
         "overlap_key": {
             "type": "string",
             "minLength": 1,
@@ -191,25 +173,10 @@ def unique() -> Schema:
             "maxLength": LONGEST_KEY,
             "description": "runs of the job with the same one are one run; may hold {{ params.NAME }}; default: none",
         },
-        "on_conflict": _word(CONFLICTS, f"of a run whose unique_key is held; default: {known.on_conflict}"),
+        "on_conflict": word(CONFLICTS, f"of a run whose unique_key is held; default: {known.on_conflict}"),
         "unique_for": {
             "anyOf": [{"$ref": "#/$defs/duration"}, {"const": NO_DEADLINE}],
             "description": "a run holds its unique_key at least so long; default: none, until it has ended",
-        },
-    }
-
-
-def limiting() -> Schema:
-    """The keys that say how often runs may begin, and which limits jobs share."""
-    names: Schema = {"type": "array", "items": {"type": "string", "pattern": NAME}, "maxItems": 100}
-    rate = {"type": "string", "pattern": "^([1-9][0-9]{0,5}/(s|m|h|d))?$", "examples": ["30/m"]}
-    return {
-        "limits": {**names, "description": "of [limits.NAME] in automation.toml, all of which hold; default: none"},
-        "rate": or_reference({**rate, "description": "so many of its runs begin in a span; default: any number"}),
-        "rate_key": {
-            "type": "string",
-            "maxLength": LONGEST_KEY,
-            "description": "what the rate counts by; default: the job; may hold {{ params.NAME }}",
         },
     }
 
@@ -238,59 +205,54 @@ def inherited() -> Schema:
     return {
         "timezone": {"$ref": "#/$defs/timezone"},
         "queue": named(f"which workers take it; default: {QUEUE}"),
-        "priority": _whole(0, 9, f"9 first; default: {PRIORITY}"),
-        "timeout": _duration(f"of one attempt; default: {format_duration(TIMEOUT)}"),
-        "kill_after": _duration(f"after the timeout; default: {format_duration(KILL_AFTER)}"),
+        "priority": whole(0, 9, f"9 first; default: {PRIORITY}"),
+        "timeout": duration(f"of one attempt; default: {format_duration(TIMEOUT)}"),
+        "kill_after": duration(f"after the timeout; default: {format_duration(KILL_AFTER)}"),
         "retry": {"$ref": "#/$defs/retry"},
         "tags": {"type": "array", "items": {"type": "string", "pattern": "^[^,]{1,50}$"}, "maxItems": 100},
         "enabled": {"type": "boolean", "description": "whether its schedules fire; default: true"},
-        "pause_after_failures": _whole(0, PAUSE_AFTER, "so many final failures in a row pause it; default: 0, never"),
+        "pause_after_failures": whole(0, PAUSE_AFTER, "so many final failures in a row pause it; default: 0, never"),
         **timing(),
         **planning(),
         **overlap(),
         **unique(),
         **limiting(),
+        "breaker": breaker(),
     }
 
 
 def retry() -> Schema:
     """The table `retry`."""
     known = RetryPolicy()
-    failures: Schema = {"type": "array", "items": {"type": "string"}, "maxItems": 100}
     attempts: Schema = {"type": "integer", "minimum": 1, "maximum": 1000}
     waits = {"type": "array", "items": {"$ref": "#/$defs/duration"}, "minItems": 1, "maxItems": 100}
     return table(
         {
             "max_attempts": {**attempts, "description": f"the first one included; default: {known.max_attempts}"},
             "backoff": {"anyOf": [{"type": "string", "enum": list(BACKOFFS)}, waits, REFERENCE]},
-            "first": _duration(f"the wait before the second attempt; default: {format_duration(known.first)}"),
+            "first": duration(f"the wait before the second attempt; default: {format_duration(known.first)}"),
             "factor": {"type": "number", "minimum": 1, "maximum": 100},
-            "max_delay": _duration(f"the longest wait; default: {format_duration(known.max_delay)}"),
-            "jitter": _word(tuple(JITTERS), f"default: {known.jitter}"),
-            "retry_on": {**failures, "description": "failures to try again that are otherwise final"},
-            "give_up_on": {**failures, "description": "failures that no further attempt is made for"},
+            "max_delay": duration(f"the longest wait; default: {format_duration(known.max_delay)}"),
+            "jitter": word(tuple(JITTERS), f"default: {known.jitter}"),
+            "retry_on": {**FAILURES, "description": "failures to try again that are otherwise final"},
+            "give_up_on": {**FAILURES, "description": "failures that no further attempt is made for"},
             "max_lost": {**attempts, "description": f"attempts lost with their worker; default: {known.max_lost}"},
             "respect_retry_after": {
                 "type": "boolean",
                 "description": "wait at least as long as the other side asks; default: true",
             },
-            "retry_after_max": _duration(
+            "retry_after_max": duration(
                 f"who asks for more is not asked again; default: {format_duration(known.retry_after_max)}"
             ),
             "total_deadline": {
                 "anyOf": [{"$ref": "#/$defs/duration"}, {"const": NO_DEADLINE}],
                 "description": f"no attempt is planned for later than this after the run was queued; default: {NO_DEADLINE}",
             },
-            "max_snoozes": _whole(0, MAX_SNOOZES, f"so often a run may put itself off; default: {known.max_snoozes}"),
+            "max_snoozes": whole(0, MAX_SNOOZES, f"so often a run may put itself off; default: {known.max_snoozes}"),
             "retry_until_next": {
                 "type": "boolean",
                 "description": "a run that waits for its next attempt makes way for the next fire; default: false",
             },
-            "on_exhausted": _word(ON_EXHAUSTED, f"of a run without a further attempt; default: {known.on_exhausted}"),
+            "on_exhausted": word(ON_EXHAUSTED, f"of a run without a further attempt; default: {known.on_exhausted}"),
         }
     )
-
-
-def or_reference(schema: Schema) -> Schema:
-    """The schema, or a string with a reference in it, whose value is checked when it is known."""
-    return {"anyOf": [schema, REFERENCE]}

@@ -136,6 +136,10 @@ class Reader:
                 self.refuse(table, key, "write a table")
         return Reader(inner, self.notes, self.secrets)
 
+    def inside(self, key: str) -> Reader:
+        """A reader of the tables under this key, of which nothing is noted."""
+        return Reader([inner for table in self.layers if (inner := table.child(key))], self.notes, self.secrets)
+
     def known_keys(self, table: Table, known: Collection[str], hint: Check = lambda _name: None) -> None:
         """Note every key of the table that is not known."""
         for name in table.values:

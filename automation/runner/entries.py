@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from automation.ledger.again import again
+from automation.ledger.circuit import breaker_of
 from automation.ledger.rows import RunRow
 from automation.ledger.runs import Claimant, Verdict
 from automation.ledger.states import State
@@ -47,7 +48,7 @@ def conclude(services: Services, run: RunRow, verdict: Verdict) -> bool:
     return again(
         services.clock,
         f"The verdict on run {run.id}",
-        lambda: ledger.runs.finish(run.id, run.attempt, verdict),
+        lambda: ledger.runs.finish(run.id, run.attempt, verdict, breaker_of(run.spec)),
         is_there,
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from automation.ledger.circuit import breaker_of
 from automation.ledger.ledger import Ledger
 from automation.ledger.rows import RunRow
 from automation.ledger.runs import Claimant, Verdict
@@ -86,7 +87,7 @@ class Workers:
         for one in ended:
             del self._at_work[one.run.id]
             verdict = cancelled("told to stop, and did") if one.run.id in stopped else self._verdict(one)
-            self._ledger.runs.finish(one.run.id, one.run.attempt, verdict)
+            self._ledger.runs.finish(one.run.id, one.run.attempt, verdict, breaker_of(one.run.spec))
         return bool(ended)
 
     def next_event(self) -> datetime | None:

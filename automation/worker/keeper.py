@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from automation.clock import StepWatch
 from automation.dispatch.rescue import hand_back, lose, rescue
 from automation.errors import AutomationError
+from automation.ledger.circuit import breaker_of
 from automation.ledger.rows import RunRow
 from automation.ledger.runs import Verdict
 from automation.project.order import RunSpec
@@ -159,7 +160,7 @@ class Keeper:
         if run.cancel_requested_at is not None:
             verdict, since = cancelled("cancelled, and killed when it did not stop"), "it was asked to stop"
         killed = f"killed: still running {format_duration(spec.kill_after)} after {since}"
-        if self._services.ledger.runs.finish(run.id, run.attempt, _with_message(verdict, killed)):
+        if self._services.ledger.runs.finish(run.id, run.attempt, _with_message(verdict, killed), breaker_of(run.spec)):
             _log.warning("Run %s of job %s was %s", run.id, run.job, killed)
             # The pid of a child that has gone may be somebody else's by now.
             if run.pid in self.children.pids:
