@@ -48,9 +48,10 @@ class LedgerScheduler(RedBeatScheduler):  # type: ignore[misc]
     def tick(self, *_: Any, **__: Any) -> float:
         """One round; returns the seconds until the next.
 
-        1. Lead, or wait; wait too while the clock has just leapt ahead. A new leader makes its configuration the active one and writes the entries.
-        2. For the due entries: decide, record in one transaction, publish, move the entries on.
-        3. Ring for what waits: retries that fell due, runs whose message was lost or never left, rescued runs.
+        1. Say that this process is there. Lead, or wait; wait too while the clock has just leapt ahead.
+        2. A new leader makes its configuration the active one and writes the entries; later, it takes changed files over.
+        3. For the due entries: decide, record in one transaction, publish, move the entries on.
+        4. Keep house, now and then: rescue runs, ring for what waits, restore entries that Redis lost.
         """
         self._report()
         held = self._leadership.lock

@@ -19,7 +19,7 @@ from automation.scraping.css import SPACES, VALUELESS, WORDS, translate
 from automation.scraping.reading import BLOCKS, Element, Node, SoupReading
 from automation.scraping.twin import NOT_IN_XML, plain_name
 
-#: The same characters, written as a number.
+#: What no text of an XML tree may hold (`NOT_IN_XML`), written as a number.
 _REFERENCES = re.compile(
     r"&#(?:x0*(?:[0-8bcef]|1[0-9a-f]|fff[ef])(?![0-9a-f])|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]|6553[45])(?![0-9]))", re.I
 )

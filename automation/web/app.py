@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from automation.errors import LedgerUnavailable, UnknownName
 from automation.health.check import Check, Health
+from automation.text import printable
 from automation.web.headers import FILE_POLICY, Guarded
 from automation.web.site import Site
 from automation.web.views import SHOWN_TYPES
@@ -108,8 +109,10 @@ def _add_errors(app: FastAPI, site: Site) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        title = "Not here" if error.status_code == 404 else "That does not work"
-        answered = await answer(request, error.status_code, title, f"{error.detail}.")
+        missing = error.status_code == 404
+        title = "Not here" if missing else "That does not work"
+        text = f"There is nothing at {printable(request.url.path, 100)}." if missing else f"{error.detail}."
+        answered = await answer(request, error.status_code, title, text)
         answered.headers.update(error.headers or {})
         return answered
 

@@ -130,7 +130,9 @@ def test_ready_is_200(client):
 def test_errors_are_pages_for_people_and_json_for_programs(client):
     """What is not there is said in the form that was asked for."""
     assert "<h1>Not here</h1>" in client.get("/nothing", headers={"Accept": "text/html"}).text
-    assert client.get("/nothing", headers={"Accept": "application/json"}).json() == {"error": "Not Found."}
+    assert client.get("/nothing", headers={"Accept": "application/json"}).json() == {
+        "error": "There is nothing at /nothing."
+    }
     assert client.post("/").status_code == 405
     assert client.get("/runs/x?after=many").status_code == 400
 

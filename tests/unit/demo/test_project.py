@@ -1,11 +1,15 @@
 """The demonstration's folder and the shop's address in it."""
 
 import socket
+from datetime import UTC, datetime
 
 import pytest
 
 from automation.demo.project import FILES, SCHEDULES, answers, free_port, is_free, move_shop, shop_port, shop_url
 from automation.errors import Refused
+from automation.project.lint import lint
+from automation.project.load import load_project
+from automation.registry import load_registry
 from automation.scaffold.writer import write_files
 
 
@@ -27,6 +31,14 @@ def test_a_made_folder_knows_its_shop(folder):
     """A demonstration that is started again finds the port it had, so that links and rows stay true."""
     assert shop_port(folder) == 8123
     assert "@@" not in (folder / SCHEDULES).read_text()
+
+
+def test_its_files_have_no_problem(folder):
+    """Not even a warning: they are the first that somebody reads."""
+    project = lint(load_project(folder, load_registry(folder), {}), datetime(2026, 3, 1, tzinfo=UTC))
+
+    assert [str(problem) for problem in project.problems] == []
+    assert len(project.jobs) == 4
 
 
 def test_a_shop_that_moves_keeps_what_the_user_wrote(folder):
