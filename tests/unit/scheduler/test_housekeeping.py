@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from automation.clock import FrozenClock, StepWatch
+from automation.queue.enqueue import Request, record
 from automation.scheduler.housekeeping import Housekeeping
 from automation.services import Services, build_services
 from automation.sight import Sight
@@ -49,8 +50,12 @@ class Bell:
 
 @pytest.fixture
 def services(tmp_path: Path) -> Iterator[Services]:
+    """A project with one job, which has a run that waits."""
+    (tmp_path / "schedules").mkdir()
+    (tmp_path / "schedules" / "a.toml").write_text('[jobs.books]\nplugin = "shell"\nparams.command = "true"\n')
     made = build_services(tmp_path, clock=FrozenClock(NOON), environ={})
     made.upgraded_ledger()
+    record(made, Request("books", {}))
     yield made
     made.close()
 
