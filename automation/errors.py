@@ -47,6 +47,7 @@ class FailureClass(StrEnum):
     SMTP_PERMANENT = "smtp_permanent"
     LOST = "lost"
     TIMEOUT = "timeout"
+    MEMORY = "memory"
     UNKNOWN = "unknown"
 
 

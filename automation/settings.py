@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from automation.errors import SettingsInvalid
 from automation.secrets import mask_urls
-from automation.text import nearest, parse_duration
+from automation.text import nearest, parse_duration, parse_size
 
 PREFIX = "AUTOMATION_"
 #: What a command started by a job finds about its run; no settings.
@@ -38,6 +38,8 @@ class Settings:
     grace: how long a stopping worker lets its runs go on.
     stand_in: how long no scheduler may have led before workers fire what is due; zero is for ever.
     workers: runs at once in one worker process.
+    runs_per_child: after so many a worker's child makes way for a new one; zero is never.
+    memory_per_child: so does one that has ever held more bytes than that; zero is never.
     key_prefix: stands before every Redis key and queue name of ours.
     """
 
@@ -53,6 +55,8 @@ class Settings:
     grace: timedelta = timedelta(seconds=25)
     stand_in: timedelta = timedelta(seconds=15)
     workers: int = 2
+    runs_per_child: int = 0
+    memory_per_child: int = 0
     key_prefix: str = "automation"
     host: str = "127.0.0.1"
     port: int = 8000
@@ -110,6 +114,8 @@ def read_settings(project: Path, environ: Mapping[str, str] | None = None) -> Se
         grace=reader.duration("GRACE", "25s", "0s", "1h"),
         stand_in=reader.duration("STAND_IN", "15s", "0s", "1h"),
         workers=workers,
+        runs_per_child=reader.number("RUNS_PER_CHILD", 0, 0, 1_000_000),
+        memory_per_child=reader.size("MEMORY_PER_CHILD"),
         key_prefix=reader.checked("KEY_PREFIX", _key_prefix) or "automation",
         host=reader.text("HOST", "127.0.0.1"),
         port=reader.number("PORT", 8000, 0, 65535, prefixed=False),
@@ -186,6 +192,14 @@ class _Reader:
         if not parse_duration(least) <= span <= parse_duration(most):
             self.problems.append(f"{PREFIX}{name} is '{value}'; write a duration from {least} to {most}")
         return span
+
+    def size(self, name: str) -> int:
+        value = self.text(name, "0")
+        try:
+            return 0 if value == "0" else parse_size(value)
+        except ValueError as error:
+            self.problems.append(f"{PREFIX}{name}: {error}, or 0")
+            return 0
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:
         value = self.text(name, allowed[0]).lower()

@@ -15,6 +15,12 @@ from functools import lru_cache
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d|w)", re.ASCII)
 _LONGEST = timedelta(days=36525)
+_SIZES = {
+    "B": 1,
+    **{f"{prefix}B": 1000**power for power, prefix in enumerate("kMGT", 1)},
+    **{f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGT", 1)},
+}
+_SIZE = re.compile(rf"(\d{{1,9}}(?:\.\d{{1,3}})?) ?({'|'.join(_SIZES)})", re.ASCII)
 
 DURATION_GRAMMAR = 'a number and a unit (ms, s, m, h, d, w), largest first, such as "90s", "15m", "1h30m", "2d"'
 
@@ -75,6 +81,14 @@ def size(number: int) -> str:
         value /= 1000
         units.pop(0)
     return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"
+
+
+def parse_size(text: str) -> int:
+    """`500MB`, `1.5 GB`, `2GiB` → bytes. Raises ValueError with a sentence for anything else."""
+    found = _SIZE.fullmatch(text.strip())
+    if not found:
+        raise ValueError(f'found \'{printable(text, 40)}\'; write a size such as "500MB", "1.5GB" or "2GiB"')
+    return int(float(found[1]) * _SIZES[found[2]])
 
 
 def printable(text: str, limit: int = 500) -> str:

@@ -28,7 +28,8 @@ def rescue(
 ) -> int:
     """Free every run whose lease ran out, and every run of a process of this host that is gone; returns how many.
 
-    Runs of which such a process may have held the message go out again, and are counted too. Runs that are too late to begin expire; they free nobody, and are not counted.
+    Runs of which such a process may have held the message go out again, and are counted too. Runs that are too late to
+    begin expire; they free nobody, and are not counted.
 
     Parameters
     ----------

@@ -32,6 +32,7 @@ def definition(job: Job) -> dict[str, Any]:
         "priority": job.priority,
         "timeout": job.timeout.total_seconds(),
         "kill_after": job.kill_after.total_seconds(),
+        "max_memory": job.max_memory,
         "retry": job.retry.to_json(),
         "tags": list(job.tags),
         "description": job.description,

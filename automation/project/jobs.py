@@ -33,6 +33,7 @@ from automation.project.policies import (
     parameters_in,
     read_breaker,
     read_kill_after,
+    read_max_memory,
     read_overlap,
     read_pause_after_failures,
     read_retry,
@@ -118,6 +119,7 @@ def read_job(table: Table, around: Surroundings) -> Declared:
         priority=reader.whole("priority", PRIORITY, 0, 9),
         timeout=read_timeout(reader),
         kill_after=read_kill_after(reader),
+        max_memory=read_max_memory(reader),
         retry=read_retry(reader),
         tags=tags,
         description=own.text("description", "", check=_description_problem),
@@ -176,6 +178,7 @@ def check_defaults(table: Table, notes: Notes, secrets: Secrets, known: tuple[st
     reader.whole("priority", PRIORITY, 0, 9)
     read_timeout(reader)
     read_kill_after(reader)
+    read_max_memory(reader)
     read_retry(reader)
     reader.words("tags", tag_problem)
 

@@ -18,7 +18,7 @@ LIMITING = ("limits", "rate", "rate_key")
 AFTER = ("after", "after_failure", "after_any")
 #: What jobs take from the tables of their tags, and from `[defaults]`.
 TAG = (
-    "timezone", "queue", "priority", "timeout", "kill_after", "retry", "enabled",
+    "timezone", "queue", "priority", "timeout", "kill_after", "max_memory", "retry", "enabled",
     *TIMING, *PLANNING, *OVERLAP, *UNIQUE, *LIMITING, "breaker", "pause_after_failures",
 )  # fmt: skip
 INHERITED = (*TAG, "tags")

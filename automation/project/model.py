@@ -176,6 +176,7 @@ class Job:
     params: as declared: references such as `${env:NAME}` are unresolved, defaults of the plugin are not filled in.
     priority: 0 to 9, 9 first.
     timeout: soft, for one attempt; `kill_after` later the attempt is killed.
+    max_memory: bytes that the process of an attempt may hold; 0 is any number.
     problem: why the job may not run, in one sentence; None when it may.
     unite: fires of several of its schedules at one instant are one run.
     pause_after_failures: so many final failures in a row pause its schedules; 0 is never.
@@ -207,6 +208,7 @@ class Job:
     breaker: BreakerPolicy = BreakerPolicy()
     unite: bool = False
     pause_after_failures: int = 0
+    max_memory: int = 0
     replaces: str | None = None
     after: After = field(default_factory=After)
     lineage: Lineage[Job] | None = field(default=None, repr=False, compare=False)

@@ -42,6 +42,7 @@ class RunSpec:
     skips: when the run finds no place of its overlap key as it is claimed, it is skipped, and does not wait.
     mute: its mails are noted and not sent.
     pause_after_failures: so many final failures in a row pause the job; 0 is never.
+    max_memory: an attempt whose process holds more bytes is ended by force; 0 is never.
     limits, breaker: what it passes before it begins.
     """
 
@@ -55,6 +56,7 @@ class RunSpec:
     skips: bool = False
     mute: bool = False
     pause_after_failures: int = 0
+    max_memory: int = 0
     limits: tuple[Limit, ...] = ()
     breaker: Breaker | None = None
 
@@ -71,6 +73,7 @@ class RunSpec:
             "skips": self.skips,
             "mute": self.mute,
             "pause_after_failures": self.pause_after_failures,
+            "max_memory": self.max_memory,
             "limits": [one.to_json() for one in self.limits],
             "breaker": None if self.breaker is None else self.breaker.to_json(),
         }
@@ -94,6 +97,7 @@ class RunSpec:
             skips=stored.get("skips", False),
             mute=stored.get("mute", False),
             pause_after_failures=stored.get("pause_after_failures", 0),
+            max_memory=stored.get("max_memory", 0),
             limits=tuple(limits_of(stored)),
             breaker=breaker_of(stored),
         )
@@ -126,6 +130,7 @@ def spec_of(
         skips=skips,
         mute=mute,
         pause_after_failures=job.pause_after_failures,
+        max_memory=job.max_memory,
         limits=_limits_for(job, params),
         breaker=breaker_for(job, params),
     )

@@ -16,11 +16,12 @@ from automation.project.keys import BREAKER, OVERLAP, RETRY, UNIQUE
 from automation.project.model import BreakerPolicy, Overlap, Uniqueness
 from automation.project.timing import read_deadline
 from automation.project.values import Reader, Table, choice_problem, span_problem
-from automation.retry import BACKOFFS, JITTERS, ON_EXHAUSTED, RetryPolicy
-from automation.text import format_duration, nearest, parse_duration, printable
+from automation.retry import BACKOFFS, JITTERS, ON_EXHAUSTED, UNLIMITED, RetryPolicy
+from automation.text import format_duration, nearest, parse_duration, parse_size, printable, size
 
 TIMEOUT = timedelta(hours=1)
 KILL_AFTER = timedelta(seconds=30)
+LEAST_MEMORY = 200_000_000
 QUEUE = "default"
 PRIORITY = 5
 OVERLAPS = ("skip", "queue_one", "queue_all", "cancel_running", "allow")
@@ -76,6 +77,26 @@ def read_timeout(reader: Reader) -> timedelta:
 def read_kill_after(reader: Reader) -> timedelta:
     """How long after its timeout an attempt is killed."""
     return reader.span("kill_after", KILL_AFTER, timedelta(0), _DAY)
+
+
+def read_max_memory(reader: Reader) -> int:
+    """How many bytes of memory an attempt may hold; 0 is any number."""
+    said = reader.text(
+        "max_memory", UNLIMITED, check=_memory_problem, wanted=f'a size such as "500MB", or "{UNLIMITED}"'
+    )
+    return 0 if said == UNLIMITED else parse_size(said)
+
+
+def _memory_problem(text: str) -> str | None:
+    try:
+        enough = text == UNLIMITED or parse_size(text) >= LEAST_MEMORY
+    except ValueError as error:
+        return f'{error}, or "{UNLIMITED}"'
+    return (
+        None
+        if enough
+        else f"'{printable(text, 40)}' is less than a worker's process has to begin with; write at least \"{size(LEAST_MEMORY)}\""
+    )
 
 
 def read_overlap(reader: Reader) -> Overlap:

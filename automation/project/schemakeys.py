@@ -50,6 +50,8 @@ _INSTANT: Schema = {
     "description": "a date, or a date and time; without an offset on the clocks of timezone",
 }
 
+_SIZE = r"^([0-9]{1,9}(\.[0-9]{1,3})? ?([kMGT]?B|[KMGT]iB)|none)$"
+
 
 def rule() -> Schema:
     """The keys that say when."""
@@ -208,6 +210,7 @@ def inherited() -> Schema:
         "priority": whole(0, 9, f"9 first; default: {PRIORITY}"),
         "timeout": duration(f"of one attempt; default: {format_duration(TIMEOUT)}"),
         "kill_after": duration(f"after the timeout; default: {format_duration(KILL_AFTER)}"),
+        "max_memory": or_reference({"type": "string", "pattern": _SIZE, "examples": ["500MB"]}),
         "retry": {"$ref": "#/$defs/retry"},
         "tags": {"type": "array", "items": {"type": "string", "pattern": "^[^,]{1,50}$"}, "maxItems": 100},
         "enabled": {"type": "boolean", "description": "whether its schedules fire; default: true"},

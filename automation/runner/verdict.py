@@ -102,7 +102,7 @@ def _of_library(error: BaseException) -> Failure:
     if isinstance(answer, int):
         kind = FailureClass.SMTP_TEMPORARY if 400 <= answer < 500 else FailureClass.SMTP_PERMANENT
         return Failure(kind, message, f"smtp:{answer}")
-    kind = FailureClass.UNKNOWN
+    kind = FailureClass.MEMORY if isinstance(error, MemoryError) else FailureClass.UNKNOWN
     if isinstance(error, DBAPIError) and transient(error):
         kind = FailureClass.DB_LOCK
     elif isinstance(error, (ConnectionError, TimeoutError, SSLError, gaierror)):

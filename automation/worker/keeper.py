@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from automation.clock import StepWatch
 from automation.dispatch.rescue import hand_back, lose, rescue
-from automation.errors import AutomationError
+from automation.errors import AutomationError, FailureClass, JobFailed
 from automation.ledger.circuit import breaker_of
 from automation.ledger.rows import RunRow
 from automation.ledger.runs import Verdict
@@ -31,8 +31,9 @@ from automation.queue.message import run_of_message
 from automation.runner.verdict import TimedOut, after, cancelled
 from automation.services import Services
 from automation.sight import Sight
-from automation.text import count, format_duration
+from automation.text import count, format_duration, size
 from automation.worker.children import Children
+from automation.worker.memory import memory_of
 from automation.worker.vigil import Vigil
 
 _log = logging.getLogger(__name__)
@@ -153,15 +154,29 @@ class Keeper:
         self._door.ring_silent(ledger)
 
     def _end(self, run: RunRow) -> None:
-        """Past its hard limit: the verdict first, which fences the child, then the child."""
+        """Past its hard limit."""
         spec = RunSpec.from_json(run.spec)
         verdict = after(TimedOut(), run, spec.retry, self._services.clock.now(), spec.timeout)
         since = "its timeout"
         if run.cancel_requested_at is not None:
             verdict, since = cancelled("cancelled, and killed when it did not stop"), "it was asked to stop"
         killed = f"killed: still running {format_duration(spec.kill_after)} after {since}"
-        if self._services.ledger.runs.finish(run.id, run.attempt, _with_message(verdict, killed), breaker_of(run.spec)):
-            _log.warning("Run %s of job %s was %s", run.id, run.job, killed)
+        self._kill(run, replace(verdict, message=killed))
+
+    def _end_too_large(self, run: RunRow) -> None:
+        """End a run whose process holds more memory than its `max_memory`."""
+        most = run.spec.get("max_memory", 0)
+        held = memory_of(run.pid) if most and run.pid in self.children.pids else 0
+        if held <= most:
+            return
+        spec = RunSpec.from_json(run.spec)
+        error = JobFailed(f"killed: it held {size(held)} of memory, and max_memory = {size(most)}", FailureClass.MEMORY)
+        self._kill(run, after(error, run, spec.retry, self._services.clock.now(), spec.timeout))
+
+    def _kill(self, run: RunRow, verdict: Verdict) -> None:
+        """The verdict first, which fences the child, then the child."""
+        if self._services.ledger.runs.finish(run.id, run.attempt, verdict, breaker_of(run.spec)):
+            _log.warning("Run %s of job %s was %s", run.id, run.job, verdict.message)
             # The pid of a child that has gone may be somebody else's by now.
             if run.pid in self.children.pids:
                 self.children.end(run.pid)
@@ -179,6 +194,8 @@ class Keeper:
         children = set(self.children.pids)
         ledger, now = self._services.ledger, self._services.clock.now()
         held = ledger.leases.held_by([self._sight.name])
+        for run in held:
+            self._end_too_large(run)
         abandoned = self._abandoned(held) if listening else []
         freed = [lose(ledger, run, f"its process {run.pid} died", now) for run in held if run.pid not in children]
         freed += [lose(ledger, run, f"its process {run.pid} could not write its verdict", now) for run in abandoned]
@@ -246,7 +263,3 @@ class Keeper:
         if consumer is not None and consumer.task_consumer is not None:
             # Without a broker there is nothing to take from it.
             ignore_errors(consumer, consumer.task_consumer.cancel)
-
-
-def _with_message(verdict: Verdict, message: str) -> Verdict:
-    return replace(verdict, message=message)

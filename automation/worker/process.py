@@ -109,6 +109,8 @@ def run_worker(services: Services, queues: Sequence[str], concurrency: int, stan
     worker_ready.connect(_ready(app, nohup=nohup), weak=False)
     worker = app.Worker(
         concurrency=concurrency,
+        max_tasks_per_child=settings.runs_per_child or None,
+        max_memory_per_child=settings.memory_per_child // 1024 or None,
         pool="prefork",
         consumer_cls=PatientConsumer,
         hostname=sight.name,

@@ -22,7 +22,7 @@ PAGE_OF_PLUGIN = {
     "http": "everyday.md",
     "python": "everyday.md",
 }
-READS = {f"reader.{kind}" for kind in ("text", "checked", "number", "duration", "choice", "folder", "flag")}
+READS = {f"reader.{kind}" for kind in ("text", "checked", "number", "duration", "choice", "folder", "flag", "size")}
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

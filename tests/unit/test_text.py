@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automation.text import count, format_duration, instant, nearest, parse_duration, printable, size, storable
+from automation.text import (
+    count,
+    format_duration,
+    instant,
+    nearest,
+    parse_duration,
+    parse_size,
+    printable,
+    size,
+    storable,
+)
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202e]")
 
@@ -139,3 +149,19 @@ def test_instant_is_utc_with_a_z() -> None:
 
     assert instant(seen) == instant(seen.astimezone(UTC)) == "2026-03-29T01:00:00Z"
     assert instant(seen.replace(microsecond=500)) == "2026-03-29T01:00:00.000500Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("812B", 812), ("500MB", 500_000_000), ("1.5 GB", 1_500_000_000), ("2GiB", 2 * 1024**3), (" 64KiB ", 65536)],
+)
+def test_sizes_are_read(text: str, size: int) -> None:
+    """Powers of 1000, or with an i of 1024."""
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "500", "MB", "500mb", "-1MB", "1e3MB", "1.2345MB", "٣MB"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    """With an example of one."""
+    with pytest.raises(ValueError, match="write a size such as"):
+        parse_size(text)

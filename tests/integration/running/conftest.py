@@ -46,8 +46,9 @@ def act(ctx: Context, what: str = "", seconds: float = 0, note: str = "") -> dic
         if not forked: time.sleep(600)
         spawned = subprocess.Popen("sleep 600 & sleep 600", shell=True, start_new_session=True)
         (Path(ctx.project) / "family").write_text(f"{forked} {spawned.pid}")
+    if what == "grow": held = bytearray(os.urandom(1000) * 500_000)
     if what == "locked": 1 in itertools.repeat(0)
-    if what in ("hang", "family"):
+    if what in ("hang", "family", "grow"):
         while True:
             try: time.sleep(60)
             except BaseException: pass
@@ -185,6 +186,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     made.declare(
         '[jobs.act]\nplugin = "act"\noverlap = "allow"\n[jobs.act.retry]\nmax_attempts = 2\nfirst = "100ms"\n'
         '[jobs.short]\nplugin = "act"\ntimeout = "300ms"\nkill_after = "300ms"\nretry = { max_attempts = 1 }\n'
+        '[jobs.hungry]\nplugin = "act"\nmax_memory = "400MB"\nretry = { max_attempts = 2, first = "100ms" }\n'
         '[jobs.stubborn]\nplugin = "act"\nkill_after = "300ms"\n'
         '[jobs.trap]\nplugin = "shell"\n'
         "params = { command = \"trap 'touch asked; exit' TERM; touch ready; sleep 600 & wait\" }\n"

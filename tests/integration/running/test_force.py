@@ -96,3 +96,29 @@ def test_other_signals_that_end_a_worker_are_no_crash(stack, number: signal.Sign
     assert worker.wait(60) == 0
     assert stack.outcomes(run_id) == ["interrupted"]
     assert stack.services.ledger.processes.alive("worker") == []
+
+
+def test_a_run_that_holds_too_much_memory_is_ended(shared):
+    """A failure of its own class, tried again as its policy says; the worker goes on."""
+    run = shared.ended(shared.run("hungry", "-p", "what=grow")["id"])
+    services = shared.services
+    first, second = services.ledger.queries.attempts(run.id)
+
+    assert (run.state, first.outcome, second.outcome) == ("dead", "failed", "failed")
+    assert (first.failure_class, second.failure_class) == ("memory", "memory")
+    assert "max_memory = 400.0 MB" in run.reason
+    assert shared.ended(shared.run("hungry")["id"]).state == "succeeded"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setting", ["AUTOMATION_RUNS_PER_CHILD=1", "AUTOMATION_MEMORY_PER_CHILD=1MB"])
+def test_children_make_way_for_new_ones(stack, setting: str):
+    """After each run here; none is lost on the way."""
+    name, _, value = setting.partition("=")
+    stack.broker()
+    stack.worker(**{name: value})
+    runs = [stack.run("act")["id"] for _ in range(4)]
+
+    assert [stack.ended(run_id).state for run_id in runs] == ["succeeded"] * 4
+    assert len({line[2] for line in stack.effects()}) == 4
+    assert [stack.outcomes(run_id) for run_id in runs] == [["succeeded"]] * 4

@@ -26,6 +26,7 @@ queue = "scraping"
 priority = 9
 timeout = "5m"
 kill_after = "10s"
+max_memory = "1.5GB"
 tags = ["shop", "daily run"]
 description = "Prices"
 [jobs.books.retry]
@@ -46,6 +47,7 @@ def test_job_is_what_its_table_says(load: Callable[..., Any]) -> None:
     assert project.problems == ()
     assert (job.queue, job.priority, job.run_on_start, job.tags) == ("scraping", 9, True, ("shop", "daily run"))
     assert (job.timeout, job.kill_after) == (timedelta(minutes=5), timedelta(seconds=10))
+    assert job.max_memory == 1_500_000_000
     assert (job.retry.max_attempts, job.retry.backoff) == (5, (timedelta(minutes=1), timedelta(minutes=5)))
     assert job.params["fields"]["price"] == {"css": ".price", "type": "money"}
     assert (job.path.name, job.line, job.problem, job.active) == ("a.toml", 2, None, True)

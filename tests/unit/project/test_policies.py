@@ -97,6 +97,9 @@ HEAD = '[jobs.books]\nplugin = "scrape"\nparams.start = "x"\n'
             "retry.max_snoozes = -1",
             "4:21: jobs.books.retry.max_snoozes: found the number -1; write a whole number from 0",
         ),
+        ('max_memory = "500"', "4:14: jobs.books.max_memory: found '500'; write a size such as \"500MB\""),
+        ('max_memory = "1MB"', "4:14: jobs.books.max_memory: '1MB' is less than a worker's process has to begin with"),
+        ("max_memory = 500", "4:14: jobs.books.max_memory: found the number 500; write a size"),
         ("retry.retry_until_next = 1", "4:26: jobs.books.retry.retry_until_next: found the number 1; write true or"),
     ],
 )

@@ -170,7 +170,7 @@ def test_plugin_may_say_when_to_try_again(how: str, reason: str) -> None:
         ("input", "dead", "config", "write a number"),
         ("plain", "retrying", "unknown", "KeyError: 'price'"),
         ("network", "retrying", "transport", "ConnectionResetError: reset"),
-        ("memory", "retrying", "unknown", "MemoryError"),
+        ("memory", "retrying", "memory", "MemoryError"),
         ("exit", "retrying", "unknown", "SystemExit: 3"),
         ("file name", "retrying", "unknown", r"ValueError: bad \udcff and \x00"),
     ],
