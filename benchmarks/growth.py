@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import secrets
 import sqlite3
 import statistics
@@ -42,7 +43,9 @@ from automation.ledger.tables import metadata, runs
 from automation.project.load import load_project
 from automation.project.order import run_of
 from automation.registry import load_registry
+from automation.scheduler.activate import activate
 from automation.scheduler.situations import Situations
+from automation.services import Services, build_services
 
 MOST_JOBS, DAYS = 1000, 91
 TIMES = 20
@@ -185,7 +188,11 @@ def main() -> None:
     parser.add_argument("--postgresql", metavar="URL", help="a server on which a database may be made; default: SQLite")
     parser.add_argument("--sweep-seconds", type=float, default=60.0, help="no longer than this for the sweep")
     parser.add_argument("--explain", action="store_true", help="print each question's plan, too")
+    parser.add_argument("--schedules", type=int, help="in place of rows: so many jobs in files, read and made active")
     wanted = parser.parse_args()
+    if wanted.schedules:
+        print(json.dumps(declared(wanted.schedules), indent=2))
+        return
     began = time.perf_counter()
     with ledger_of(wanted.postgresql, wanted.rows) as ledger:
         figures: dict[str, Any] = {"rows": wanted.rows, "made in s": round(time.perf_counter() - began, 1)}
@@ -194,8 +201,39 @@ def main() -> None:
     print(json.dumps(figures, indent=2).replace("[\n    ", "[").replace(",\n    ", ", ").replace("\n  ]", "]"))
 
 
+def declared(number: int) -> dict[str, Any]:
+    """Seconds of processor for so many jobs: to read them, to make them active, to find that nothing has changed."""
+    figures: dict[str, Any] = {"schedules": number}
+    with tempfile.TemporaryDirectory(prefix="automation-growth-") as folder:
+        root = Path(folder)
+        (root / "schedules").mkdir()
+        for first in range(0, number, 1000):
+            jobs = range(first, min(first + 1000, number))
+            (root / "schedules" / f"{first}.toml").write_text("".join(f"[jobs.job{n}]\n{FILES}\n" for n in jobs))
+        services = build_services(root, environ={})
+        services.upgraded_ledger()
+        steps: tuple[tuple[str, Callable[[], Any]], ...] = (
+            ("read", services.read_project),
+            ("make active", lambda: activate(services, services.project, "growth")),
+            ("make active, unchanged", lambda: activate(services, services.project, "growth")),
+            ("state of a thousand", lambda: _thousand(services)),
+        )
+        for name, step in steps:
+            busy = time.process_time()
+            step()
+            figures[f"{name}, s"] = round(time.process_time() - busy, 2)
+        services.close()
+    figures["most memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return figures
+
+
+def _thousand(services: Services) -> None:
+    some = list(services.project.jobs.values())[:1000]
+    Situations(services.ledger, [(job, job.schedules[0]) for job in some])
+
+
 def asked(ledger: Ledger, *, explain: bool) -> dict[str, Any]:
-    """The median and the least of some times, in milliseconds, for each thing that is asked or done."""
+    """For each thing that is asked or done, its milliseconds as `timed` has them."""
     now = SystemClock().now()
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "schedules").mkdir()
@@ -273,15 +311,17 @@ def worked(ledger: Ledger) -> None:
     assert ledger.runs.finish(run.id, run.attempt, Verdict(Outcome.SUCCEEDED, State.SUCCEEDED))
 
 
-def timed(thing: Callable[[], Any]) -> tuple[float, float]:
-    """Milliseconds, the median and the least; fewer times where it is slow."""
+def timed(thing: Callable[[], Any]) -> tuple[float, float, float]:
+    """Milliseconds: the median, the least, and of this process' processor the median; fewer times where it is slow."""
     taken: list[float] = []
+    worked: list[float] = []
     until = time.perf_counter() + 5
     while len(taken) < TIMES and (len(taken) < 3 or time.perf_counter() < until):
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         thing()
+        worked.append((time.process_time() - busy) * 1000)
         taken.append((time.perf_counter() - began) * 1000)
-    return round(statistics.median(taken), 2), round(min(taken), 2)
+    return round(statistics.median(taken), 2), round(min(taken), 2), round(statistics.median(worked), 2)
 
 
 def plans(engine: sa.Engine, name: str, thing: Callable[[], Any]) -> None:
@@ -309,6 +349,7 @@ def swept(ledger: Ledger, most: float) -> dict[str, Any]:
     sweep = ledger.sweep(Keep(), len)
     steps: list[float] = []
     began = last = time.perf_counter()
+    busy = time.process_time()
     ended = True
     for _ in sweep.steps():
         steps.append((time.perf_counter() - last) * 1000)
@@ -319,6 +360,7 @@ def swept(ledger: Ledger, most: float) -> dict[str, Any]:
     steps.sort()
     return {
         "sweep, s": round(last - began, 1),
+        "sweep, s of processor": round(time.process_time() - busy, 1),
         "sweep ended": ended,
         "runs that went": sweep.counts["runs"],
         "step, median and least ms": (round(statistics.median(steps), 2), round(steps[0], 2)),
