@@ -37,20 +37,35 @@ def scheduler(context: typer.Context) -> None:
 def worker(
     context: typer.Context,
     queues: Annotated[
-        str, typer.Option("--queues", "-Q", help="Queues to take runs from, with commas; default: all of the project.")
+        str,
+        typer.Option(
+            "--queues",
+            "-Q",
+            help="Queues to take runs from, with commas; scraping=4 gives one a worker of its own. Default: all of the project.",
+        ),
     ] = "",
     concurrency: Annotated[
         int | None,
-        typer.Option("--concurrency", "-c", min=1, max=512, help="Runs at once; default: AUTOMATION_WORKERS."),
+        typer.Option(
+            "--concurrency",
+            "-c",
+            min=1,
+            max=512,
+            help="Runs at once, of queues without a number; default: AUTOMATION_WORKERS.",
+        ),
     ] = None,
 ) -> None:
     """Do the runs."""
+    from automation.cli.crews import crews_of, run_crews
     from automation.worker.process import run_worker
 
     services = _services(context, pooled=False)
     services.ledger.queries.runs(limit=1)
-    names = [name.strip() for name in queues.split(",") if name.strip()] or _queues(services)
-    _end(run_worker(services, names, concurrency or services.settings.workers, _stand_in), services)
+    crews = crews_of(queues, _queues(services), services.queues, concurrency or services.settings.workers)
+    if len(crews) > 1:
+        _end(run_crews(services.settings, crews), services)
+    else:
+        _end(run_worker(services, crews[0].queues, crews[0].number, _stand_in), services)
 
 
 def _stand_in(services: Services, door: Door) -> StandIn:

@@ -132,10 +132,12 @@ class Queue:
     ----------
     max_waiting: while so many runs wait no more are taken by hand; None is no limit.
     max_running: so many of its runs may be at work at once, over all workers; None is any number.
+    workers: so many at once a worker process does that takes runs from this queue alone; None shares one with others.
     """
 
     max_waiting: int | None = None
     max_running: int | None = None
+    workers: int | None = None
 
 
 @dataclass(frozen=True)

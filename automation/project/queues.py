@@ -18,6 +18,7 @@ from automation.project.values import Notes, Reader, Secrets, Table
 from automation.text import nearest
 
 MAX_WAITING = 10_000_000
+MAX_WORKERS = 512
 
 
 def load_queues(root: Path) -> Mapping[str, Queue]:
@@ -70,4 +71,5 @@ def _read_queue(declared: Table, name: str, notes: Notes, secrets: Secrets) -> Q
     return Queue(
         reader.whole("max_waiting", MAX_WAITING, 1, MAX_WAITING) if reader.has("max_waiting") else None,
         reader.whole("max_running", MAX_RUNNING, 1, MAX_RUNNING) if reader.has("max_running") else None,
+        reader.whole("workers", MAX_WORKERS, 1, MAX_WORKERS) if reader.has("workers") else None,
     )
