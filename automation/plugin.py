@@ -12,7 +12,7 @@ import logging
 import re
 import sys
 import types
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
@@ -47,6 +47,7 @@ class PluginSpec:
     replace: may stand in for a shipped plugin of the same name.
     source: the file it came from.
     backfillable: a run for a time that has passed does what it would have done then.
+    renders: the strings of its parameters are Jinja2.
     """
 
     name: str
@@ -57,6 +58,7 @@ class PluginSpec:
     replace: bool = False
     source: Path | None = None
     backfillable: bool = True
+    renders: bool = False
 
     @property
     def is_async(self) -> bool:
@@ -74,9 +76,9 @@ class PluginSpec:
 def plugin(name: _Function) -> _Function: ...
 @overload
 def plugin(
-    name: str | None = None, *, replace: bool = False, backfillable: bool = True
+    name: str | None = None, *, replace: bool = False, backfillable: bool = True, renders: bool = False
 ) -> Callable[[_Function], _Function]: ...
-def plugin(name: Any = None, *, replace: bool = False, backfillable: bool = True) -> Any:
+def plugin(name: Any = None, *, replace: bool = False, backfillable: bool = True, renders: bool = False) -> Any:
     """Make a function a plugin; its signature is the parameter model, its docstring the help.
 
     The first parameter is the `Context`. The others are the job's `params`; or there is one, called `params`
@@ -87,6 +89,8 @@ def plugin(name: Any = None, *, replace: bool = False, backfillable: bool = True
     name: what TOML says after `plugin =`; default: the function's name with dashes.
     replace: take the place of a shipped plugin of that name.
     backfillable: False when a run for a time that has passed makes no sense: it works on what is there now.
+    renders: the strings of its parameters are Jinja2, which it renders with `ctx.render_text`; `upstream` and `item` are
+        known there, and are not filled in before.
 
     Raises PluginInvalid when the function cannot be one.
     """
@@ -94,7 +98,7 @@ def plugin(name: Any = None, *, replace: bool = False, backfillable: bool = True
         return plugin()(name)
 
     def declare(function: _Function) -> _Function:
-        described = dataclasses.replace(_describe(function, name, replace), backfillable=backfillable)
+        described = dataclasses.replace(_describe(function, name, replace), backfillable=backfillable, renders=renders)
         function.__automation_plugin__ = described  # type: ignore[attr-defined]
         return function
 
@@ -209,6 +213,8 @@ class Context:
     http: the guarded HTTP client; closed when the attempt ends.
     state: JSON values of this job, kept between its runs; written when the attempt succeeds.
     project: the project's folder; relative paths in params start there.
+    upstream: the jobs that it follows by name, each with `result`, `state`, `reason` and `run`.
+    item: the element of a list that the run is for, with `for_each`.
     """
 
     job: JobInfo
@@ -223,6 +229,8 @@ class Context:
     state: MutableMapping[str, Any]
     project: Path
     dry_run: bool = False
+    upstream: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    item: Any = None
     databases: Callable[[str | None, bool], Engine] = field(repr=False, kw_only=True)
     artifact_store: ArtifactStore = field(repr=False, kw_only=True)
     outbox: Outbox = field(repr=False, kw_only=True)
@@ -249,11 +257,11 @@ class Context:
 
     def render(self, template: str, /, **values: Any) -> str:
         """A file of `templates/` rendered with these values; `.html` is escaped."""
-        return self.renderer.render(template, values)
+        return self.renderer.render(template, {"upstream": self.upstream, "item": self.item, **values})
 
     def render_text(self, source: str, /, *, html: bool = False, **values: Any) -> str:
         """A Jinja2 string rendered with these values; escaped when `html` is set."""
-        return self.renderer.render_text(source, values, html=html)
+        return self.renderer.render_text(source, {"upstream": self.upstream, "item": self.item, **values}, html=html)
 
     def send(self, message: EmailMessage, *, key: str = "1") -> None:
         """Put a mail into the outbox, once per occurrence, key and recipient; it leaves when the run succeeded."""

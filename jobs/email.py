@@ -118,7 +118,7 @@ class EmailParams(BaseModel):
         return self
 
 
-@plugin("email")
+@plugin("email", renders=True)
 def email(ctx: Context, params: EmailParams) -> dict[str, Any]:
     """Send a mail, or one for each row of a query; it leaves when the run has succeeded, once for each recipient."""
     rows = list(_rows(ctx, params))

@@ -22,7 +22,7 @@ from automation.text import count, format_duration
 _CLOCK = SystemClock()
 
 
-@plugin("report")
+@plugin("report", renders=True)
 def report(ctx: Context, params: ReportParams) -> dict[str, Any]:
     """Run queries that only read, and keep their answers as an HTML page and CSV files.
 

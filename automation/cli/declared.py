@@ -158,6 +158,7 @@ def _job_row(job: Job, coming: Fire | None) -> dict[str, Any]:
         "after": list(job.after.after),
         "after_failure": list(job.after.after_failure),
         "after_any": list(job.after.after_any),
+        "for_each": job.after.for_each,
         "state": "problem" if job.problem else "enabled" if job.enabled else "disabled",
         "reason": job.problem,
         "description": job.description,

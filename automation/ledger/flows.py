@@ -19,7 +19,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from automation.database import insert_or_ignore
-from automation.ledger import pauses, places
+from automation.errors import JobFailed
+from automation.ledger import pauses, places, upstream
 from automation.ledger.graph import UPSTREAM, Graph, Node, Standing, Tally, judge, standing
 from automation.ledger.ids import follower_id
 from automation.ledger.rows import NewRun, run_values
@@ -30,6 +31,10 @@ _log = logging.getLogger(__name__)
 #: Rows that flows take turns at; a row for each flow would have to be tidied away.
 _STRIPES = 64
 _AT_ONCE = 500
+#: As the column has it.
+_LONGEST_KEY = 200
+#: The parts of a spec whose keys may name parameters.
+_KEYED = ("limits", "breaker")
 _COUNTED = (runs.c.flow_step, runs.c.job, runs.c.state)
 _TALLIES = sa.select(
     *_COUNTED,
@@ -119,12 +124,31 @@ class _Flow:
         if verdict is None or (mine is not None and not verdict.runs):
             return False
         reason = verdict.reason or self._paused(node)
-        new = self._run(node, State.QUEUED if reason is None else State.SKIPPED, reason)
-        if mine is None:
-            self._insert([new])
-        else:
-            self._bring_back(mine.tally.run_id, new)
-        return new.state in FINAL
+        new = self._queued(node) if reason is None else [self._run(node, State.SKIPPED, reason)]
+        if mine is not None:
+            self._bring_back(mine.tally.run_id, new[0])
+        self._insert(new if mine is None else new[1:])
+        if new[0].state is State.SUCCEEDED:
+            self._connection.execute(runs.update().where(runs.c.id == new[0].id).values(result=[]))
+        return new[0].state in FINAL
+
+    def _queued(self, node: Node) -> list[NewRun]:
+        """The run of a step, or one for each element of its list; a list that is not there fails its run as it begins."""
+        one = upstream.placeholder(node.for_each) if node.for_each is not None else None
+        if one is None or one.job is None:
+            return [self._run(node, State.QUEUED)]
+        try:
+            known = upstream.facts(self._connection, self._flow, one.job)
+            found = upstream.elements(upstream.take(one, known, ()), one)
+        except JobFailed as error:
+            return [self._run(node, State.QUEUED, more={"flaw": str(error)})]
+        if not found:
+            return [self._run(node, State.SUCCEEDED, f"nothing to do: {{{{ {one.words} }}}} is an empty list")]
+        before = self._before(node)
+        return [
+            self._run(node, State.QUEUED, index=index, more={"item": item}, before=before)
+            for index, item in enumerate(found)
+        ]
 
     def _standings(self, steps: Iterable[str]) -> dict[str, Standing]:
         query = _TALLIES.where(runs.c.flow == self._flow, runs.c.flow_step.in_(sorted(steps)))
@@ -144,10 +168,20 @@ class _Flow:
         """Why a step does not run that is paused itself; what was begun before it goes on to its end."""
         return pauses.holding(self._connection, node.job, node.spec.get("tags", ()), self._now)
 
-    def _run(self, node: Node, state: State, reason: str | None, index: int | None = None) -> NewRun:
-        before = self._before(node)
+    def _run(
+        self,
+        node: Node,
+        state: State,
+        reason: str | None = None,
+        *,
+        index: int | None = None,
+        more: Mapping[str, Any] | None = None,
+        before: sa.RowMapping | None = None,
+    ) -> NewRun:
+        before = self._before(node) if before is None else before
         batch = before["batch"]
-        spec = {**node.spec, "flow": {"held_by": self._holder}}
+        spec = {**node.spec, **(more or {}), "flow": {"held_by": self._holder}}
+        spec |= {name: _of_element(spec[name], spec) for name in _KEYED if name in spec}
         return NewRun(
             id=follower_id(self._flow, node.step, index),
             job=node.job,
@@ -161,7 +195,7 @@ class _Flow:
             queue=node.queue,
             # The runs of a backfill share its places, and wait behind those of the present.
             priority=before["priority"] if batch else node.priority,
-            overlap_key=before["overlap_key"] if batch else node.overlap_key,
+            overlap_key=before["overlap_key"] if batch else _of_element(node.overlap_key, spec),
             max_running=before["max_running"] if batch else node.max_running,
             spec=spec,
             state=state,
@@ -204,6 +238,19 @@ class _Flow:
         skipped = runs.update().where(runs.c.id == run_id, runs.c.state == State.SKIPPED, runs.c.attempt == 0)
         self._connection.execute(skipped.values(**values, published_at=None))
         _log.info("Run %s of job %s is queued after all: what came before it succeeded", run_id, new.job)
+
+
+def _of_element(value: Any, spec: Mapping[str, Any]) -> Any:
+    """A key, or values with keys, that name parameters: where these are taken from the element, with what it has there."""
+    if "item" not in spec:
+        return value
+    try:
+        return upstream.fill(
+            value, lambda one: upstream.as_text(upstream.take(one, None, (spec["item"],)))[:_LONGEST_KEY]
+        )
+    except JobFailed:
+        # The run fails for the same when it begins.
+        return value
 
 
 def _may_come_back(mine: Standing) -> bool:

@@ -101,6 +101,15 @@ class Memory:
             run_id = newest_with_artifacts(connection, job)
         return self.artifacts(run_id) if run_id else []
 
+    def flow_artifacts(self, flow: str, job: str) -> list[Artifact] | None:
+        """The files of the succeeded runs of a job in a flow; None where the flow has no run of it."""
+        query = sa.select(runs.c.id, runs.c.state).where(runs.c.flow == flow, runs.c.job == job)
+        with reading(self._engine) as connection:
+            found = connection.execute(query.order_by(runs.c.flow_index, runs.c.id)).all()
+        if not found:
+            return None
+        return [one for row in found if row.state == State.SUCCEEDED for one in self.artifacts(row.id)]
+
 
 def newest_with_artifacts(connection: sa.Connection, job: str) -> str | None:
     """The job's newest succeeded run that left files: looked for from the files, which are fewer than the runs."""

@@ -20,11 +20,13 @@ class After:
     after: it runs when all of them succeeded.
     after_failure: when one of them ended dead.
     after_any: when all have ended, however.
+    for_each: a list of one of them, for each element of which it has a run: `{{ upstream.pages.result.urls }}`.
     """
 
     after: tuple[str, ...] = ()
     after_failure: tuple[str, ...] = ()
     after_any: tuple[str, ...] = ()
+    for_each: str | None = None
 
     @property
     def jobs(self) -> tuple[str, ...]:
@@ -35,7 +37,8 @@ class After:
     def words(self) -> str:
         """The keys as a list shows them; empty where there is none."""
         said = (("after", self.after), ("after failure of", self.after_failure), ("after any end of", self.after_any))
-        return "; ".join(f"{key} {', '.join(names)}" for key, names in said if names)
+        each = [f"for each of {self.for_each}"] if self.for_each else []
+        return "; ".join([*(f"{key} {', '.join(names)}" for key, names in said if names), *each])
 
 
 class _Follows(Protocol):

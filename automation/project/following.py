@@ -6,10 +6,12 @@ Never: knows another job; `lineage` does.
 
 from __future__ import annotations
 
+from automation.ledger.upstream import placeholder
 from automation.project.after import After
 from automation.project.keys import AFTER, PLANNING, TIMING
 from automation.project.policies import name_problem
 from automation.project.values import Reader, Table
+from automation.text import printable
 from automation.triggers.parse import KINDS
 
 #: What belongs to fires, which a job that follows others has none of.
@@ -19,6 +21,9 @@ _OF_FIRES = (*KINDS, "schedules", *TIMING, *PLANNING, "unite", "run_on_start")
 def read_after(own: Reader, table: Table) -> After:
     """After which jobs this one runs; empty for one that follows none."""
     if own.lacks(AFTER):
+        if "for_each" in table.values:
+            message = 'needs the job that its list comes from; write after = ["JOB"], too'
+            own.notes.at(table, ["for_each"], message, on_key=True)
         return After()
     found = {key: _names(own, table, key) for key in AFTER}
     first = next(key for key in AFTER if key in table.values)
@@ -28,7 +33,15 @@ def read_after(own: Reader, table: Table) -> After:
                 f"means nothing beside '{first}': a job that follows others has no schedule of its own; remove one"
             )
             own.notes.at(table, [key], message, on_key=True)
-    return After(**found)
+    each = own.text("for_each", "", _list_problem) or None
+    return After(**found, for_each=each)
+
+
+def _list_problem(text: str) -> str | None:
+    one = placeholder(text)
+    if one is not None and one.job is not None and one.fact == "result":
+        return None
+    return f"found '{printable(text, 60)}'; write a list of a job before it: \"{{{{ upstream.JOB.result.path }}}}\""
 
 
 def _names(own: Reader, table: Table, key: str) -> tuple[str, ...]:

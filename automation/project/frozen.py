@@ -86,12 +86,17 @@ def _nodes(job: Job, lineage: Lineage[Job], absent: frozenset[str] | None, *, mu
             queue=one.queue,
             priority=one.priority,
             max_attempts=one.retry.max_attempts,
-            spec=spec_of(one, skips=one.overlap.mode == "skip", mute=mute).to_json(),
+            # The elements of a list wait for their places: each of them is wanted.
+            spec=replace(
+                spec_of(one, skips=one.overlap.mode == "skip" and not one.after.for_each, mute=mute),
+                upstream=lineage.before(name),
+            ).to_json(),
             overlap_key=overlap_key_of(one, one.params),
             max_running=None if one.overlap.mode == "allow" else one.overlap.max_running,
             after=tuple(filter(counts, one.after.after)),
             after_failure=tuple(filter(counts, one.after.after_failure)),
             after_any=tuple(filter(counts, one.after.after_any)),
+            for_each=one.after.for_each,
             first=(job.name,) if absent is None else lineage.first_of(name),
             absent={other: f"job '{other}' does not fire at that instant" for other in away},
             refused=_refusal(one),

@@ -43,6 +43,7 @@ from automation.project.policies import (
 )
 from automation.project.schedules import read_schedules, read_timezone
 from automation.project.shared import Tags
+from automation.project.taken import check_taken
 from automation.project.timing import Calendars, check_together, read_planning, read_timing
 from automation.project.values import Notes, Reader, Secrets, Table
 from automation.registry import SHIPPED, Registry
@@ -107,6 +108,8 @@ def read_job(table: Table, around: Surroundings) -> Declared:
     _check_parameters(reader, "overlap_key", overlap.key, spec)
     _check_parameters(reader, "unique_key", unique.unique_key, spec)
     after = read_after(own, table)
+    if not after.jobs:
+        check_taken(table, after, (), notes)
     schedules = () if after.jobs else read_schedules(reader, table, around.calendars)
     job = Job(
         name=name,

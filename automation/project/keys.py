@@ -26,7 +26,7 @@ _RULE = (
     "cron", "every", "fixed_delay", "at", "rrule", "seconds", "day_match", "dst_gap", "dst_overlap", "anchor",
     "start_at", "end_at", "max_fires", "replaces",
 )  # fmt: skip
-JOB = ("plugin", *_RULE, "schedules", *AFTER, *INHERITED, "unite", "run_on_start", "description", "params")
+JOB = ("plugin", *_RULE, "schedules", *AFTER, "for_each", *INHERITED, "unite", "run_on_start", "description", "params")
 SCHEDULE = ("id", *_RULE, "timezone", *TIMING, *PLANNING)
 DEFAULTS = (*INHERITED, "allow_plain_secrets")
 RETRY = (
@@ -43,7 +43,7 @@ BREAKER = ("failures", "open_for", "key", "on")
 RETENTION = ("succeeded", "skipped", "dead", "logs", "artifacts", "outbox", "keep_last")
 
 _LATER_JOB = (
-    "pause", "paused", "pause_until", "for_each", "alerts",
+    "pause", "paused", "pause_until", "alerts",
     "calendars", "group", "expect_success_every", "max_duration",
 )  # fmt: skip
 #: What other programs call it.

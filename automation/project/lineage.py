@@ -13,6 +13,7 @@ from automation.project.after import Lineage
 from automation.project.jobs import Declared
 from automation.project.keys import AFTER
 from automation.project.model import Job
+from automation.project.taken import check_taken
 from automation.project.values import Notes, Table
 from automation.text import nearest, printable
 
@@ -33,6 +34,7 @@ def link(declared: Mapping[str, Declared], jobs: dict[str, Job], notes: Notes) -
         for name in lineage.jobs:
             own = notes.beside()
             _check_delays(lineage, name, declared, own)
+            check_taken(declared[name].reader.layers[0], declared[name].job.after, lineage.before(name), own)
             _block(jobs, [name], own, notes)
         for name in lineage.jobs:
             jobs[name] = replace(jobs[name], lineage=lineage)

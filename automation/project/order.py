@@ -44,6 +44,9 @@ class RunSpec:
     pause_after_failures: so many final failures in a row pause the job; 0 is never.
     max_memory: an attempt whose process holds more bytes is ended by force; 0 is never.
     limits, breaker: what it passes before it begins.
+    upstream: the jobs before it, of which its params may take something.
+    item: the element of a list that it is for, alone; empty for a run that is for none.
+    flaw: why it cannot be done, known since it was recorded.
     """
 
     params: Mapping[str, Any]
@@ -59,10 +62,15 @@ class RunSpec:
     max_memory: int = 0
     limits: tuple[Limit, ...] = ()
     breaker: Breaker | None = None
+    upstream: tuple[str, ...] = ()
+    item: tuple[Any, ...] = ()
+    flaw: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The form in the ledger."""
+        """The form in the ledger; whoever follows nobody has no word of it."""
+        follows = {"upstream": list(self.upstream)} if self.upstream else {}
         return {
+            **follows,
             "params": dict(self.params),
             "timeout": self.timeout.total_seconds(),
             "kill_after": self.kill_after.total_seconds(),
@@ -100,6 +108,9 @@ class RunSpec:
             max_memory=stored.get("max_memory", 0),
             limits=tuple(limits_of(stored)),
             breaker=breaker_of(stored),
+            upstream=tuple(stored.get("upstream", ())),
+            item=(stored["item"],) if "item" in stored else (),
+            flaw=stored.get("flaw"),
         )
 
 
@@ -133,6 +144,7 @@ def spec_of(
         max_memory=job.max_memory,
         limits=_limits_for(job, params),
         breaker=breaker_for(job, params),
+        upstream=job.lineage.before(job.name) if job.lineage is not None else (),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from automation.ledger.upstream import placeholders
 from automation.project.plain_secrets import PASSWORD_KEYS
 from automation.project.values import Notes, Secrets, Table, bounded, shown
 from automation.secrets import SecretMissing, references
@@ -144,6 +145,8 @@ def refusals(
     found: dict[tuple[_Path, bool], list[str]] = {}
     for one in error.errors(include_url=False, include_context=False, include_input=False):
         path = _path_in(one["loc"], values)
+        if _filled_later(values, path):
+            continue
         found.setdefault((path, one["type"] in _OF_KEY), []).append(_message(one, path, model))
     paths = [path for path, _ in found]
     for (path, on_key), messages in found.items():
@@ -151,6 +154,13 @@ def refusals(
         if deeper and not all(message.startswith("missing ") for message in messages):
             continue
         yield path, _with_value("; or ".join(dict.fromkeys(messages)), values, path, on_key), on_key
+
+
+def _filled_later(values: Any, path: _Path) -> bool:
+    """Whether this is taken from a run before it, so that nobody knows yet what will stand there."""
+    for step in path:
+        values = values[step]
+    return isinstance(values, str) and bool(placeholders(values))
 
 
 def _with_value(message: str, values: Any, path: _Path, on_key: bool) -> str:

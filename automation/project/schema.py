@@ -118,7 +118,7 @@ def _of_job(registry: Registry) -> Schema:
     return {
         "required": ["plugin"],
         "oneOf": [none, follows, *({"required": [kind]} for kind in kinds)],
-        "dependencies": _dependencies(),
+        "dependencies": {**_dependencies(), "for_each": follows},
         "allOf": [_if_plugin(spec) for spec in registry.plugins.values()],
     }
 

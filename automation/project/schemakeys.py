@@ -194,6 +194,9 @@ def following() -> Schema:
         "after": jobs("runs when all of these jobs have succeeded for the same occurrence"),
         "after_failure": jobs("runs when one of these jobs has ended dead"),
         "after_any": jobs("runs when all of these jobs have ended, however"),
+        "for_each": text(
+            "a list of a job before it, {{ upstream.JOB.result.path }}: a run for each element, max_running at once"
+        ),
     }
 
 

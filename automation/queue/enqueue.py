@@ -73,6 +73,11 @@ def record(services: Services, request: Request) -> tuple[RunRow, bool]:
         raise InvalidInput(f"The idempotency key is longer than {_LONGEST_KEY} characters; use a shorter one")
     if job.problem:
         raise Refused(f"Job '{job.name}' has a problem and does not run: {job.problem}")
+    if job.after.for_each:
+        begins = job.lineage.first_of(job.name)[0] if job.lineage else job.after.jobs[0]
+        raise InvalidInput(
+            f"Job '{job.name}' runs {job.after.words}, and not by itself; start the job that its flow begins with: {begins}"
+        )
     params = {**job.params, **request.params}
     _check(services, job, params)
     run = _new_run(services, job, params, request)
@@ -240,6 +245,9 @@ def _check(services: Services, job: Job, params: Mapping[str, Any]) -> None:
     except ValidationError as error:
         refused = refusals(error, values, plugin.parameters)
         problems = [f"{'.'.join(map(str, path)) or 'params'}: {message}" for path, message, _ in refused]
+        if not problems:
+            # What is taken from a run before it is looked at when it is known.
+            return
         raise InvalidInput(
             redactor.mask(f"Job '{job.name}' cannot run with these params: {'; '.join(problems)}")
         ) from None

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from automation.errors import FailureClass, JobFailed, Snooze
@@ -30,9 +30,10 @@ from automation.runner.deliver import deliver_quietly
 from automation.runner.entries import claim, conclude
 from automation.runner.journal import RunLog
 from automation.runner.limits import soft_limit
+from automation.runner.parameters import parameters_of, plugin_of
 from automation.runner.ports import Files, JobState, Late, Mails, Memo
+from automation.runner.upstream import Upstream
 from automation.runner.verdict import after, cancelled, success
-from automation.secrets import resolve
 from automation.services import Services
 from automation.text import count, storable
 
@@ -61,6 +62,7 @@ class _Work:
     mails: Mails
     state: JobState
     http: Late
+    upstream: Upstream
 
 
 def attempt(
@@ -129,8 +131,8 @@ def _perform(services: Services, run: RunRow, spec: RunSpec, stopping: Callable[
 
 
 def _verdict_of(services: Services, run: RunRow, spec: RunSpec, work: _Work) -> Verdict:
-    plugin = _plugin(services, run)
-    params = _parameters(services, plugin, spec)
+    plugin = plugin_of(services, run)
+    params = parameters_of(services, plugin, spec, work.upstream)
     with soft_limit(spec.timeout):
         result = _call(plugin, work.context, params)
     if work.mails.unsent:
@@ -176,24 +178,6 @@ def _call(plugin: PluginSpec, context: Context, params: BaseModel) -> Any:
     return plugin.function(context, **arguments)
 
 
-def _plugin(services: Services, run: RunRow) -> PluginSpec:
-    plugins, broken = services.registry.plugins, services.registry.broken
-    if run.plugin in plugins:
-        return plugins[run.plugin]
-    reason = f": {broken[run.plugin]}" if run.plugin in broken else ""
-    raise JobFailed(f"This worker has no plugin '{run.plugin}'{reason}; see: automation plugins", FailureClass.CONFIG)
-
-
-def _parameters(services: Services, plugin: PluginSpec, spec: RunSpec) -> BaseModel:
-    settings = services.settings
-    values = resolve(spec.params, services.environ, services.redactor, settings.project)
-    try:
-        return plugin.parameters.model_validate(values)
-    except ValidationError as error:
-        places = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'params'}: {one['msg']}" for one in error.errors())
-        raise JobFailed(f"The parameters do not fit plugin '{plugin.name}': {places}", FailureClass.CONFIG) from None
-
-
 def _jsonable(result: Any, what: str, hint: str) -> Any:
     if result is None:
         return None
@@ -225,6 +209,7 @@ def _prepare(
     mails = Mails(clock, run, services.mail_sender, mute=spec.mute)
     state = JobState(ledger, run.job)
     http = Late(services.http_client)
+    upstream = Upstream(ledger, run, spec)
     context = Context(
         job=JobInfo(run.job, run.plugin, spec.tags, spec.description),
         run_id=run.id,
@@ -238,6 +223,8 @@ def _prepare(
         state=state,
         project=settings.project,
         dry_run=spec.dry_run,
+        upstream=upstream,
+        item=spec.item[0] if spec.item else None,
         databases=services.database,
         artifact_store=Files(ledger, clock, run, settings.artifacts),
         outbox=mails,
@@ -246,7 +233,7 @@ def _prepare(
         soup_maker=_soup,
         workdir_maker=lambda: Path(closing.enter_context(services.workdir())),
     )
-    return _Work(context, mails, state, http)
+    return _Work(context, mails, state, http, upstream)
 
 
 def _soup(page: str | bytes) -> BeautifulSoup:

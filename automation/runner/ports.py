@@ -49,7 +49,9 @@ class Files:
         return artifact
 
     def find(self, job: str, pattern: str) -> list[Artifact]:
-        found = self._ledger.memory.newest_artifacts(job)
+        memory, flow = self._ledger.memory, self._run.flow
+        found = memory.flow_artifacts(flow, job) if flow is not None else None
+        found = memory.newest_artifacts(job) if found is None else found
         return [artifact for artifact in found if fnmatchcase(artifact.name, pattern)]
 
 

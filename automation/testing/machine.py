@@ -29,7 +29,7 @@ from automation.testing.bell import Bell, SchedulerDied
 from automation.testing.clock import VirtualClock
 from automation.testing.history import History, read_history
 from automation.testing.server import throwaway_redis
-from automation.testing.workers import Fails, Takes, Workers
+from automation.testing.workers import Fails, Gives, Takes, Workers
 
 Span = tuple[datetime, datetime]
 _TAKEN_ALONG = ("schedules", "jobs", "calendars", "templates", "automation.toml", "*.ics")
@@ -44,6 +44,7 @@ def simulate(
     *,
     takes: Takes | None = None,
     fails: Fails | None = None,
+    gives: Gives | None = None,
     down: Sequence[Span] = (),
     workers_down: Sequence[Span] = (),
     killed: Sequence[datetime] = (),
@@ -64,6 +65,7 @@ def simulate(
     project: a folder with `schedules/`, or the text of one schedule file.
     takes: how long an attempt takes, by job: a span, or a function of the run; a second where nothing is said.
     fails: by job: True for always, a number for so many first attempts of each run, or a function of the run.
+    gives: what a run that succeeds returns, by job, or a function of the run; nothing where nothing is said.
     down: spans in which no scheduler runs.
     workers_down: spans in which no worker runs; what one was doing as the span began is lost.
     killed: from these moments on the scheduler dies as soon as it has recorded something, before it publishes it; its
@@ -81,7 +83,7 @@ def simulate(
         problems = services.read_project().errors
         if problems:
             raise ProjectInvalid(problems)
-        machine = _Machine(services, clock, url, takes or {}, fails or {})
+        machine = _Machine(services, clock, url, takes or {}, fails or {}, gives or {})
         for first, last in down:
             machine.at(first, machine.stop)
             machine.at(last, machine.start)
@@ -134,11 +136,13 @@ def _copy(project: Path, root: Path) -> None:
 class _Machine:
     """One simulation."""
 
-    def __init__(self, services: Services, clock: VirtualClock, redis_url: str, takes: Takes, fails: Fails) -> None:
+    def __init__(
+        self, services: Services, clock: VirtualClock, redis_url: str, takes: Takes, fails: Fails, gives: Gives
+    ) -> None:
         self._services, self._clock, self._ledger = services, clock, services.ledger
         self._app: App = make_app(services.settings, Endpoints(redis_url, redis_url))
         self._bell = Bell()
-        self.workers = Workers(self._ledger, self._bell, clock, takes, fails, services.settings.lease)
+        self.workers = Workers(self._ledger, self._bell, clock, takes, fails, services.settings.lease, gives)
         self._scheduler: LedgerScheduler | None = None
         self._events: list[tuple[datetime, int, Callable[[], Any]]] = []
         self._down = 0

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from automation.errors import FailureClass, JobFailed
 from automation.ledger.circuit import breaker_of
 from automation.ledger.ledger import Ledger
 from automation.ledger.rows import RunRow
@@ -22,6 +24,7 @@ from automation.testing.clock import VirtualClock
 
 Takes = Mapping[str, timedelta | Callable[[RunRow], timedelta]]
 Fails = Mapping[str, bool | int | Callable[[RunRow], bool]]
+Gives = Mapping[str, Any]
 
 _CLAIMANT = Claimant("simulated", 1)
 _DEFAULT = timedelta(seconds=1)
@@ -44,12 +47,21 @@ class Workers:
     ----------
     takes: how long an attempt takes, by job; a second where nothing is said.
     fails: by job: True for always, a number for so many first attempts of each run, or whether this attempt does.
+    gives: the result of a run, by job, or a function of the run; nothing where nothing is said.
     lease: how long after the workers went away their runs are known to be lost.
     """
 
     def __init__(
-        self, ledger: Ledger, bell: Bell, clock: VirtualClock, takes: Takes, fails: Fails, lease: timedelta
+        self,
+        ledger: Ledger,
+        bell: Bell,
+        clock: VirtualClock,
+        takes: Takes,
+        fails: Fails,
+        lease: timedelta,
+        gives: Gives | None = None,
     ) -> None:
+        self._gives = gives or {}
         self._ledger, self._bell, self._clock = ledger, bell, clock
         self._takes, self._fails, self._lease = takes, fails, lease
         self._at_work: dict[str, _AtWork] = {}
@@ -106,6 +118,7 @@ class Workers:
         takes = self._takes.get(run.job, _DEFAULT)
         span = takes(run) if callable(takes) else takes
         error: BaseException | None = ConnectionError("the simulation lets it fail") if self._does_fail(run) else None
+        error = JobFailed(spec.flaw, FailureClass.CONFIG) if spec.flaw else error
         if span > spec.timeout:
             span, error = spec.timeout, TimedOut()
         self._at_work[run.id] = _AtWork(run, spec, self._clock.true + span, error)
@@ -118,7 +131,8 @@ class Workers:
 
     def _verdict(self, one: _AtWork) -> Verdict:
         if one.error is None:
-            return success(None)
+            gives = self._gives.get(one.run.job)
+            return success(gives(one.run) if callable(gives) else gives)
         return after(one.error, one.run, one.spec.retry, self._clock.now(), one.spec.timeout)
 
     def _asked_to_stop(self) -> set[str]:

@@ -279,3 +279,100 @@ def test_a_fire_is_recorded_as_another_one_ends(desk):
         desk.clock.advance(seconds=1)
         [joined] = [run for run in desk.ledger.queries.runs(flow=flow) if run.flow_step == "join"]
         assert joined.reason == f"upstream: run {other.id} of job 'b' was skipped"
+
+
+EACH = "{{ upstream.a.result.urls }}"
+
+
+def fan_out(desk, result, **values):
+    """A run that ends with this result, with one run for each of its `urls` behind it, and a join behind those."""
+    each = node("each", after=("a",), for_each=EACH, overlap_key="{{ item }}", **values)
+    run = begun(desk, "a", each, node("join", after=("each",)))
+    desk.ledger.runs.finish(run.id, 1, replace(WELL, result=result))
+    return sorted(
+        (one for one in desk.ledger.queries.runs(flow=FLOW) if one.flow_step == "each"),
+        key=lambda one: one.flow_index or 0,
+    )
+
+
+def test_each_element_of_a_list_has_a_run(desk):
+    """With the element in its spec, and its own overlap key; what is behind waits for all of them."""
+    some = fan_out(desk, {"urls": ["x", "y", "z"]}, max_running=1)
+    assert [(one.flow_index, one.spec["item"], one.overlap_key, one.state) for one in some] == [
+        (0, "x", "x", "queued"), (1, "y", "y", "queued"), (2, "z", "z", "queued")
+    ]  # fmt: skip
+    for number, one in enumerate(some):
+        assert found(desk, "join") is None
+        desk.ledger.runs.finish(one.id, desk.claim(one.id).attempt, replace(WELL, result={"n": number}))
+    assert found(desk, "join").state == State.QUEUED
+
+
+def test_no_more_elements_are_at_work_than_may(desk):
+    """They share their places over all workers, and none of them is skipped for another."""
+    node_ = {"max_running": 2}
+    each = node("each", after=("a",), for_each=EACH, overlap_key="each", **node_)
+    run = begun(desk, "a", each)
+    desk.ledger.runs.finish(run.id, 1, replace(WELL, result={"urls": list("vwxyz")}))
+    some = [one.id for one in desk.ledger.queries.runs(flow=FLOW) if one.flow_step == "each"]
+    assert len(desk.ledger.leases.behind(run.id)) == 2
+    claimed = [run_id for run_id in some if desk.claim(run_id) is not None]
+    assert len(claimed) == 2
+    desk.ledger.runs.finish(claimed[0], 1, WELL)
+    assert len([run_id for run_id in some if desk.claim(run_id) is not None]) == 1
+
+
+def test_an_empty_list_is_done(desk):
+    """It is recorded with the reason, has an empty list as its result, and what is behind goes on."""
+    [one] = fan_out(desk, {"urls": []})
+    assert (one.state, one.attempt, one.result) == (State.SUCCEEDED, 0, [])
+    assert one.reason == f"nothing to do: {EACH} is an empty list"
+    assert found(desk, "join").state == State.QUEUED
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [(None, "no 'urls'"), ({"urls": "x"}, "needs a list"), ({"urls": [0] * 10_001}, "more than 10,000")],
+)
+def test_a_list_that_cannot_be_had_fails_one_run(desk, result, said: str):
+    """That run is there to be looked at, and says why it cannot be done."""
+    [one] = fan_out(desk, result)
+    assert (one.state, one.flow_index) == (State.QUEUED, None)
+    assert said in one.spec["flaw"]
+
+
+def test_one_dead_element_skips_what_is_behind_until_it_is_brought_back(desk):
+    """The others have done their work; the join runs when the last of them has succeeded."""
+    first, second = fan_out(desk, {"urls": ["x", "y"]})
+    desk.ledger.runs.finish(first.id, desk.claim(first.id).attempt, DEAD)
+    desk.ledger.runs.finish(second.id, desk.claim(second.id).attempt, WELL)
+    assert found(desk, "join").reason == f"upstream: run {first.id} of job 'each' is dead"
+    desk.ledger.dead.replay([first.id], "ana")
+    desk.ledger.runs.finish(first.id, desk.claim(first.id).attempt, WELL)
+    assert found(desk, "join").state == State.QUEUED
+
+
+def test_a_skipped_fan_out_comes_back_as_its_elements(desk):
+    """The one run that stood for all of them becomes the first."""
+    each = node("each", after=("a",), for_each=EACH)
+    run = begun(desk, "a", each, node("join", after=("each",)))
+    desk.ledger.runs.finish(run.id, 1, DEAD)
+    [skipped] = [one for one in desk.ledger.queries.runs(flow=FLOW) if one.flow_step == "each"]
+    desk.ledger.dead.replay([run.id], "ana")
+    desk.ledger.runs.finish(run.id, desk.claim(run.id).attempt, replace(WELL, result={"urls": ["x", "y"]}))
+    some = {one.id: one for one in desk.ledger.queries.runs(flow=FLOW) if one.flow_step == "each"}
+    assert {one.state for one in some.values()} == {State.QUEUED}
+    assert (len(some), some[skipped.id].flow_index, some[skipped.id].spec["item"]) == (2, 0, "x")
+
+
+def test_elements_that_end_at_one_instant_are_joined_once(desk):
+    """Whoever is last, in real transactions beside each other."""
+    for number in range(4):
+        flow, each = f"{FLOW}/{number}", node("each", after=("a",), for_each=EACH)
+        first = replace(root(desk, "a", each, node("join", after=("each",))), flow=flow)
+        desk.ledger.runs.add(first)
+        desk.claim(first.id)
+        desk.ledger.runs.finish(first.id, 1, replace(WELL, result={"urls": list("pqrs")}))
+        some = [desk.claim(one.id) for one in desk.ledger.queries.runs(flow=flow) if one.flow_step == "each"]
+        race(desk, *[lambda one=one: desk.ledger.runs.finish(one.id, 1, WELL) for one in some])
+        [joined] = [one for one in desk.ledger.queries.runs(flow=flow) if one.flow_step == "join"]
+        assert joined.state == State.QUEUED

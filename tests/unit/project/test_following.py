@@ -83,6 +83,39 @@ def test_what_is_wrong_is_said_where_it_stands(problems: Callable[..., list[str]
     assert len(found) == 1
 
 
+TAKES = job("books") + job("b", 'after = ["books"]')
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (TAKES + "params.headers.x = '{{ upstream.bookz.result.n }}'", "jobs.b.params.headers.x: 'bookz' is no job before this one; did you mean 'books'?"),
+        (job("c") + TAKES + "params.headers.x = '{% if upstream.c.result.n %}{% endif %}'", "jobs.b.params.headers.x: 'c' is no job before this one; before it are: books; write after"),
+        (TAKES + "params.headers.x = '{{ item }}'", "jobs.b.params.headers.x: {{ item }} is the element of a list; write for_each, too"),
+        (TAKES + "for_each = 'books'", "jobs.b.for_each: found 'books'; write a list of a job before it: \"{{ upstream.JOB.result.path }}\""),
+        (TAKES + "for_each = '{{ upstream.zzz.result }}'", "jobs.b.for_each: 'zzz' is no job before this one; before it are: books; write after"),
+        (job("b", "for_each = '{{ upstream.a.result }}'"), "jobs.b.for_each: needs the job that its list comes from; write after = [\"JOB\"], too"),
+        (job("b") + "params.headers.x = '{{ upstream.a.result }}'", "jobs.b.params.headers.x: 'a' is no job before this one; before it are: none; write after"),
+    ],
+)  # fmt: skip
+def test_what_is_taken_comes_from_a_job_before(problems: Callable[..., list[str]], text: str, said: str) -> None:
+    """In the value that names it, or in the expression of a template."""
+    assert [one for one in problems(text) if said in one], problems(text)
+
+
+def test_what_is_not_known_yet_is_not_checked_yet(problems: Callable[..., list[str]]) -> None:
+    """A number may come from before, at any distance; what stands beside it is checked as ever."""
+    text = (
+        TAKES
+        + "params.pages = '{{ upstream.books.result.n }}'\n"
+        + job("c", 'after = ["b"]')
+        + "params.pages = '{{ upstream.books.result.n }}'\n"
+    )
+    assert problems(text) == []
+    [problem] = problems(text + "params.nonsense = 1\n")
+    assert "unknown parameter 'nonsense'" in problem
+
+
 def test_jobs_of_a_circle_do_not_run_and_others_do(load: Callable[..., Any]) -> None:
     """What hangs on the circle without being in it has no problem of its own."""
     text = job("a", 'after = ["b"]') + job("b", 'after = ["a"]') + job("c", 'after = ["b"]') + job("d")
