@@ -9,13 +9,18 @@ if TYPE_CHECKING:
     from automation.artifacts import Artifact
     from automation.errors import FailureClass, GiveUp, JobFailed, Retry, Skip, Snooze
     from automation.plugin import Context, plugin
+    from automation.queue.composed import chain, chord, group, step
     from automation.queue.enqueue import enqueue
 
-__all__ = ["Artifact", "Context", "FailureClass", "GiveUp", "JobFailed", "Retry", "Skip", "Snooze", "enqueue", "plugin"]
+__all__ = [
+    "Artifact", "Context", "FailureClass", "GiveUp", "JobFailed", "Retry", "Skip", "Snooze", "chain", "chord", "enqueue",
+    "group", "plugin", "step",
+]  # fmt: skip
 
 _HOMES = {
     "Artifact": "automation.artifacts",
     "Context": "automation.plugin",
+    **dict.fromkeys(("chain", "chord", "group", "step"), "automation.queue.composed"),
     "enqueue": "automation.queue.enqueue",
     "plugin": "automation.plugin",
 }

@@ -6,7 +6,7 @@ Never: words a refusal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -73,6 +73,17 @@ class Admission:
                 unique_holders.hold(connection, run.job, run.id, unique)
             gone = unique_holders.make_way(connection, {holder.run_id: run.id}, now) if holder is not None else []
         return Admitted(added=True, holder=holder, replaced=bool(gone))
+
+    def admit_together(self, new: Sequence[NewRun]) -> bool:
+        """Record all of these runs, or none where the first one's idempotency key is taken."""
+        with self._engine.begin() as connection:
+            places.reserve(connection, places.keys_of(new))
+            statement = insert_or_ignore(runs, connection.dialect.name)
+            if not connection.execute(statement, [run_values(new[0])]).rowcount:
+                return False
+            if new[1:]:
+                connection.execute(statement, [run_values(run) for run in new[1:]])
+        return True
 
     def waiting(self, queue: str) -> int:
         """How many runs of a queue wait: queued, or for their next attempt."""

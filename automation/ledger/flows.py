@@ -76,7 +76,7 @@ def settle(connection: sa.Connection, run_ids: Sequence[str], now: datetime) -> 
         ended = runs.c.id.in_(list(run_ids[start : start + _AT_ONCE])) & runs.c.state.in_(FINAL)
         query = sa.select(*columns).where(ended, runs.c.flow.is_not(None)).order_by(runs.c.id)
         for row in connection.execute(query).all():
-            graph = _graph(connection, row.id, row.spec)
+            graph = graph_of(connection, row.id, row.spec)
             if graph is not None:
                 _Flow(connection, row.flow, graph, held_by(row.id, row.spec), now).go_on(row.flow_step)
 
@@ -87,7 +87,8 @@ def held_by(run_id: str, spec: Mapping[str, Any]) -> str:
     return found
 
 
-def _graph(connection: sa.Connection, run_id: str, spec: Mapping[str, Any]) -> Graph | None:
+def graph_of(connection: sa.Connection, run_id: str, spec: Mapping[str, Any]) -> Graph | None:
+    """What follows the first run of this run's flow; None where nothing does, or where that run is gone."""
     holder = held_by(run_id, spec)
     if holder != run_id:
         found = connection.execute(sa.select(runs.c.spec).where(runs.c.id == holder)).scalar_one_or_none()
@@ -97,6 +98,21 @@ def _graph(connection: sa.Connection, run_id: str, spec: Mapping[str, Any]) -> G
         spec = found
     stored = spec.get("flow", {}).get("steps")
     return Graph.from_json(stored) if stored else None
+
+
+def standings(connection: sa.Connection, flow: str, steps: Iterable[str]) -> dict[str, Standing]:
+    """How these steps of a flow stand; one that has no run yet is absent."""
+    found: dict[str, list[Tally]] = {}
+    for row in connection.execute(_TALLIES.where(runs.c.flow == flow, runs.c.flow_step.in_(sorted(steps)))).all():
+        reason = _reason(connection, row.run_id) if row.state == State.SKIPPED else None
+        tally = Tally(row.job, State(row.state), row.run_id, row.attempt > 0, row.elements > 0, reason)
+        found.setdefault(row.flow_step, []).append(tally)
+    return {step: standing(tallies) for step, tallies in found.items()}
+
+
+def _reason(connection: sa.Connection, run_id: str) -> str | None:
+    found: str | None = connection.execute(sa.select(runs.c.reason).where(runs.c.id == run_id)).scalar_one()
+    return found
 
 
 class _Flow:
@@ -116,7 +132,7 @@ class _Flow:
 
     def _settle(self, node: Node) -> bool:
         """Record the step if it can be told what becomes of it; whether it has ended with that."""
-        known = self._standings({*node.upstream, *node.first, node.step})
+        known = standings(self._connection, self._flow, {*node.upstream, *node.first, node.step})
         mine = known.get(node.step)
         if mine is not None and not _may_come_back(mine):
             return False
@@ -134,7 +150,7 @@ class _Flow:
 
     def _queued(self, node: Node) -> list[NewRun]:
         """The run of a step, or one for each element of its list; a list that is not there fails its run as it begins."""
-        one = upstream.placeholder(node.for_each) if node.for_each is not None else None
+        one = upstream.taking(node.for_each) if node.for_each is not None else None
         if one is None or one.job is None:
             return [self._run(node, State.QUEUED)]
         try:
@@ -149,20 +165,6 @@ class _Flow:
             self._run(node, State.QUEUED, index=index, more={"item": item}, before=before)
             for index, item in enumerate(found)
         ]
-
-    def _standings(self, steps: Iterable[str]) -> dict[str, Standing]:
-        query = _TALLIES.where(runs.c.flow == self._flow, runs.c.flow_step.in_(sorted(steps)))
-        found: dict[str, list[Tally]] = {}
-        for row in self._connection.execute(query):
-            reason = self._reason(row.run_id) if row.state == State.SKIPPED else None
-            tally = Tally(row.job, State(row.state), row.run_id, row.attempt > 0, row.elements > 0, reason)
-            found.setdefault(row.flow_step, []).append(tally)
-        return {step: standing(tallies) for step, tallies in found.items()}
-
-    def _reason(self, run_id: str) -> str | None:
-        query = sa.select(runs.c.reason).where(runs.c.id == run_id)
-        found: str | None = self._connection.execute(query).scalar_one()
-        return found
 
     def _paused(self, node: Node) -> str | None:
         """Why a step does not run that is paused itself; what was begun before it goes on to its end."""

@@ -12,6 +12,7 @@ from automation.clock import Clock
 from automation.ledger.admission import Admission
 from automation.ledger.breakers import Breakers
 from automation.ledger.dead import Dead
+from automation.ledger.flow_queries import FlowQueries
 from automation.ledger.keep import Keep
 from automation.ledger.leases import Leases
 from automation.ledger.memory import Memory
@@ -40,6 +41,7 @@ class Ledger:
         self.pauses = Pauses(engine, clock)
         self.processes = Processes(engine, clock)
         self.queries = Queries(engine)
+        self.flows = FlowQueries(engine)
 
     def sweep(self, keep: Keep, remove: RemoveFiles, *, dry: bool = False) -> Sweep:
         """One walk of retention over all of it, not begun yet: see `Sweep`."""

@@ -35,7 +35,7 @@ Facts = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Placeholder:
+class Taking:
     """One place in a parameter that is filled in later.
 
     Parameters
@@ -51,14 +51,14 @@ class Placeholder:
     words: str = field(default="", compare=False)
 
 
-def placeholder(text: str) -> Placeholder | None:
-    """The placeholder that this text is as a whole."""
+def taking(text: str) -> Taking | None:
+    """The taking that this text is as a whole."""
     found = _WRITTEN.fullmatch(text.strip())
     return _read(found) if found else None
 
 
-def placeholders(text: str) -> list[Placeholder]:
-    """Every placeholder in a text."""
+def takings(text: str) -> list[Taking]:
+    """Every taking in a text."""
     return [_read(found) for found in _WRITTEN.finditer(text)] if "{{" in text else []
 
 
@@ -67,15 +67,15 @@ def named(text: str) -> list[str]:
     return _NAMED.findall(text) if "{{" in text or "{%" in text else []
 
 
-def fill(value: Any, look_up: Callable[[Placeholder], Any]) -> Any:
-    """The value with each placeholder replaced; a text that is one as a whole becomes what stands there, of whatever kind."""
+def fill(value: Any, look_up: Callable[[Taking], Any]) -> Any:
+    """The value with each taking replaced; a text that is one as a whole becomes what stands there, of whatever kind."""
     if isinstance(value, Mapping):
         return {key: fill(one, look_up) for key, one in value.items()}
     if isinstance(value, list):
         return [fill(one, look_up) for one in value]
     if not isinstance(value, str) or "{{" not in value:
         return value
-    whole = placeholder(value)
+    whole = taking(value)
     if whole is not None:
         return look_up(whole)
     return _WRITTEN.sub(lambda found: as_text(look_up(_read(found))), value)
@@ -88,8 +88,8 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def walk(value: Any, one: Placeholder, whose: str) -> Any:
-    """What stands at the end of a placeholder's path.
+def walk(value: Any, one: Taking, whose: str) -> Any:
+    """What stands at the end of a taking's path.
 
     Parameters
     ----------
@@ -136,8 +136,8 @@ def facts(connection: sa.Connection, flow: str | None, step: str) -> Facts | Non
     return {"result": result, "state": str(tells.state), "reason": tells.reason, "run": tells.run_id, "job": tells.job}
 
 
-def take(one: Placeholder, known: Facts | None, item: Sequence[Any]) -> Any:
-    """What a placeholder stands for. Raises JobFailed, as `config`, with what there is.
+def take(one: Taking, known: Facts | None, item: Sequence[Any]) -> Any:
+    """What a taking stands for. Raises JobFailed, as `config`, with what there is.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def take(one: Placeholder, known: Facts | None, item: Sequence[Any]) -> Any:
     )
 
 
-def elements(value: Any, one: Placeholder) -> list[Any]:
+def elements(value: Any, one: Taking) -> list[Any]:
     """The list whose elements get a run each. Raises JobFailed, as `config`, for anything else."""
     if not isinstance(value, list):
         text = f"for_each needs a list, and {{{{ {one.words} }}}} is {_what(value)}"
@@ -167,9 +167,9 @@ def elements(value: Any, one: Placeholder) -> list[Any]:
     return value
 
 
-def _read(found: re.Match[str]) -> Placeholder:
+def _read(found: re.Match[str]) -> Taking:
     path = found["path"] if found["job"] else found["inside"]
-    return Placeholder(found["job"], found["fact"] or "", tuple(_STEP.findall(path or "")), found[0].strip("{} \t\n"))
+    return Taking(found["job"], found["fact"] or "", tuple(_STEP.findall(path or "")), found[0].strip("{} \t\n"))
 
 
 def _what(value: Any) -> str:

@@ -6,7 +6,7 @@ Never: knows another job; `lineage` does.
 
 from __future__ import annotations
 
-from automation.ledger.upstream import placeholder
+from automation.ledger.upstream import taking
 from automation.project.after import After
 from automation.project.keys import AFTER, PLANNING, TIMING
 from automation.project.policies import name_problem
@@ -38,7 +38,7 @@ def read_after(own: Reader, table: Table) -> After:
 
 
 def _list_problem(text: str) -> str | None:
-    one = placeholder(text)
+    one = taking(text)
     if one is not None and one.job is not None and one.fact == "result":
         return None
     return f"found '{printable(text, 60)}'; write a list of a job before it: \"{{{{ upstream.JOB.result.path }}}}\""

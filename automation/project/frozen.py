@@ -6,7 +6,7 @@ Never: writes a row; resolves a secret.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -79,28 +79,57 @@ def _nodes(job: Job, lineage: Lineage[Job], absent: frozenset[str] | None, *, mu
         one = lineage.jobs[name]
         counts = (lambda other: other in inside) if absent is None else (lambda _other: True)
         away = [other for other in one.after.jobs if absent is not None and other in absent]
-        yield Node(
-            step=name,
-            job=name,
-            plugin=one.plugin,
-            queue=one.queue,
-            priority=one.priority,
-            max_attempts=one.retry.max_attempts,
-            # The elements of a list wait for their places: each of them is wanted.
-            spec=replace(
-                spec_of(one, skips=one.overlap.mode == "skip" and not one.after.for_each, mute=mute),
-                upstream=lineage.before(name),
-            ).to_json(),
-            overlap_key=overlap_key_of(one, one.params),
-            max_running=None if one.overlap.mode == "allow" else one.overlap.max_running,
+        yield node_of(
+            one,
+            name,
             after=tuple(filter(counts, one.after.after)),
             after_failure=tuple(filter(counts, one.after.after_failure)),
             after_any=tuple(filter(counts, one.after.after_any)),
             for_each=one.after.for_each,
             first=(job.name,) if absent is None else lineage.first_of(name),
+            before=lineage.before(name),
             absent={other: f"job '{other}' does not fire at that instant" for other in away},
             refused=_refusal(one),
+            mute=mute,
         )
+
+
+def node_of(
+    job: Job,
+    step: str,
+    *,
+    first: tuple[str, ...],
+    before: tuple[str, ...],
+    params: Mapping[str, Any] | None = None,
+    for_each: str | None = None,
+    mute: bool = False,
+    **how: Any,
+) -> Node:
+    """A step that does this job.
+
+    Parameters
+    ----------
+    params: in place of the job's own.
+    before: every step before it, of which its params may take something.
+    how: after what it runs, and what keeps it from running, as `Node` has them.
+    """
+    params = job.params if params is None else params
+    # The elements of a list wait for their places: each of them is wanted.
+    spec = spec_of(job, params=params, skips=job.overlap.mode == "skip" and for_each is None, mute=mute)
+    return Node(
+        step=step,
+        job=job.name,
+        plugin=job.plugin,
+        queue=job.queue,
+        priority=job.priority,
+        max_attempts=job.retry.max_attempts,
+        spec=replace(spec, upstream=before).to_json(),
+        overlap_key=overlap_key_of(job, params),
+        max_running=None if job.overlap.mode == "allow" else job.overlap.max_running,
+        for_each=for_each,
+        first=first,
+        **how,
+    )
 
 
 def _refusal(job: Job) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from automation.ledger.upstream import placeholders
+from automation.ledger.upstream import takings
 from automation.project.plain_secrets import PASSWORD_KEYS
 from automation.project.values import Notes, Secrets, Table, bounded, shown
 from automation.secrets import SecretMissing, references
@@ -160,7 +160,7 @@ def _filled_later(values: Any, path: _Path) -> bool:
     """Whether this is taken from a run before it, so that nobody knows yet what will stand there."""
     for step in path:
         values = values[step]
-    return isinstance(values, str) and bool(placeholders(values))
+    return isinstance(values, str) and bool(takings(values))
 
 
 def _with_value(message: str, values: Any, path: _Path, on_key: bool) -> str:

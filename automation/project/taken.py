@@ -6,7 +6,7 @@ Never: looks a value up; nobody has it before the run.
 
 from __future__ import annotations
 
-from automation.ledger.upstream import named, placeholder, placeholders, strings
+from automation.ledger.upstream import named, strings, taking, takings
 from automation.project.after import After
 from automation.project.values import Notes, Table
 from automation.text import nearest, printable
@@ -15,13 +15,13 @@ from automation.text import nearest, printable
 def check_taken(table: Table, after: After, before: tuple[str, ...], notes: Notes) -> None:
     """Note each job that the job of this table takes something from, and that is none of those before it."""
     each = after.for_each
-    if each is not None and (found := placeholder(each)) is not None:
+    if each is not None and (found := taking(each)) is not None:
         _check_step(notes, table, ("for_each",), found.job or "", before)
     inner = table.child("params") or Table(table.source, (*table.path, "params"), {})
     for path, text in strings(inner.values):
         for name in named(text):
             _check_step(notes, inner, path, name, before)
-        if each is None and any(found.job is None for found in placeholders(text)) and after.jobs:
+        if each is None and any(found.job is None for found in takings(text)) and after.jobs:
             notes.at(inner, path, "{{ item }} is the element of a list; write for_each, too")
 
 

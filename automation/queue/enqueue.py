@@ -13,11 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
-from pydantic import ValidationError
-
-from automation.errors import BrokerUnavailable, InvalidInput, Refused
+from automation.errors import InvalidInput, Refused
 from automation.ledger.rows import NewRun, OpenRun, RunRow, Waiting
 from automation.ledger.states import OPEN, Kind
 from automation.ledger.unique_key import REPLACE_WAITING
@@ -25,16 +23,15 @@ from automation.project.files import find_root
 from automation.project.frozen import with_flow
 from automation.project.model import Job
 from automation.project.order import overlap_key_of, previous_fire, run_of
-from automation.project.params import refusals
 from automation.queue import admission
+from automation.queue.asking import LONGEST_KEY, check_params, ring_all
+from automation.queue.composed import Chain, Group, Step, record_flow
 from automation.queue.door import Door
-from automation.secrets import Redactor, resolve
+from automation.queue.flow_handle import FlowHandle
 from automation.services import Services, build_services
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.1
-#: As the ledger's column has it; a longer one would be cut by one database and refused by another.
-_LONGEST_KEY = 200
 
 
 @dataclass(frozen=True)
@@ -69,8 +66,8 @@ def record(services: Services, request: Request) -> tuple[RunRow, bool]:
     a run of it is open, a unique key that is held, or a queue that is full.
     """
     job = services.job(request.job)
-    if len(request.idempotency_key or "") > _LONGEST_KEY:
-        raise InvalidInput(f"The idempotency key is longer than {_LONGEST_KEY} characters; use a shorter one")
+    if len(request.idempotency_key or "") > LONGEST_KEY:
+        raise InvalidInput(f"The idempotency key is longer than {LONGEST_KEY} characters; use a shorter one")
     if job.problem:
         raise Refused(f"Job '{job.name}' has a problem and does not run: {job.problem}")
     if job.after.for_each:
@@ -79,7 +76,7 @@ def record(services: Services, request: Request) -> tuple[RunRow, bool]:
             f"Job '{job.name}' runs {job.after.words}, and not by itself; start the job that its flow begins with: {begins}"
         )
     params = {**job.params, **request.params}
-    _check(services, job, params)
+    check_params(services, job, params)
     run = _new_run(services, job, params, request)
     first = _asked_before(services, request, run.body_digest)
     if first is not None:
@@ -142,6 +139,7 @@ class Handle:
         return str(wait(self._services, self.id, timeout=timeout).state)
 
 
+@overload
 def enqueue(
     job: str,
     params: Mapping[str, Any] | None = None,
@@ -150,11 +148,25 @@ def enqueue(
     idempotency_key: str | None = None,
     nominal_time: datetime | None = None,
     only: bool = False,
-) -> Handle:
-    """Put a run of a job into the ledger and the queue, from any Python program.
+) -> Handle: ...
+@overload
+def enqueue(
+    job: Step | Chain | Group, *, project: str | Path | None = None, idempotency_key: str | None = None
+) -> FlowHandle: ...
+def enqueue(
+    job: str | Step | Chain | Group,
+    params: Mapping[str, Any] | None = None,
+    *,
+    project: str | Path | None = None,
+    idempotency_key: str | None = None,
+    nominal_time: datetime | None = None,
+    only: bool = False,
+) -> Handle | FlowHandle:
+    """Put a run of a job, or a flow of several, into the ledger and the queue, from any Python program.
 
     Parameters
     ----------
+    job: its name, or what `chain`, `group`, `chord` and `step` put together.
     params: over the job's own.
     project: the project's folder; default: the nearest folder upward with `schedules/`.
     idempotency_key: the same key with the same job and params finds the first run.
@@ -166,16 +178,13 @@ def enqueue(
     recorded, and goes out when the broker is back.
     """
     services = build_services(find_root(Path.cwd() if project is None else Path(project)))
+    if not isinstance(job, str):
+        first, new = record_flow(services, job, idempotency_key)
+        ring_all(services, first if new else [])
+        return FlowHandle(services, first[0].flow or first[0].id, new=new)
     request = Request(job, params or {}, Kind.API, nominal_time, idempotency_key, only=only)
     run, new = record(services, request)
-    if new:
-        door = Door.of(services.settings)
-        try:
-            ring(services, door, run)
-        except BrokerUnavailable as error:
-            _log.warning("%s", error)
-        finally:
-            door.close()
+    ring_all(services, [run] if new else [])
     return Handle(services, run, new=new)
 
 
@@ -234,23 +243,6 @@ def _make_way(services: Services, job: Job, key: str, *, patient: bool) -> None:
     held = [run for run in found if not run.waits]
     for run in held[: max(len(held) - job.overlap.max_running + 1, 0)]:
         services.ledger.runs.request_cancel(run.id)
-
-
-def _check(services: Services, job: Job, params: Mapping[str, Any]) -> None:
-    plugin = services.registry.plugins[job.plugin]
-    redactor = Redactor()
-    values = resolve(params, services.environ, redactor, services.settings.project)
-    try:
-        plugin.parameters.model_validate(values)
-    except ValidationError as error:
-        refused = refusals(error, values, plugin.parameters)
-        problems = [f"{'.'.join(map(str, path)) or 'params'}: {message}" for path, message, _ in refused]
-        if not problems:
-            # What is taken from a run before it is looked at when it is known.
-            return
-        raise InvalidInput(
-            redactor.mask(f"Job '{job.name}' cannot run with these params: {'; '.join(problems)}")
-        ) from None
 
 
 def _digest(job: Job, params: Mapping[str, Any], request: Request) -> str:

@@ -14,7 +14,7 @@ from automation.database import reading
 from automation.errors import FailureClass, JobFailed
 from automation.ledger.ledger import Ledger
 from automation.ledger.rows import RunRow
-from automation.ledger.upstream import Facts, Placeholder, facts, fill, placeholder, placeholders, take
+from automation.ledger.upstream import Facts, Taking, facts, fill, take, taking, takings
 from automation.project.order import RunSpec
 
 
@@ -37,8 +37,8 @@ class Upstream(Mapping[str, Facts]):
     def __len__(self) -> int:
         return len(self._spec.upstream)
 
-    def take(self, one: Placeholder) -> Any:
-        """What a placeholder stands for. Raises JobFailed, as `config`, with what there is."""
+    def take(self, one: Taking) -> Any:
+        """What a taking stands for. Raises JobFailed, as `config`, with what there is."""
         return take(one, None if one.job is None else self._facts(one.job), self._spec.item)
 
     def filled(self, params: Any, *, renders: bool) -> Any:
@@ -62,10 +62,10 @@ class Upstream(Mapping[str, Facts]):
             return [self._left(one) for one in value]
         if not isinstance(value, str) or "{" not in value:
             return value
-        whole = placeholder(value)
+        whole = taking(value)
         if whole is not None and not isinstance(found := self.take(whole), str):
             return found
-        for one in placeholders(value):
+        for one in takings(value):
             # One that is not there is told in our words, and not in those of a template.
             self.take(one)
         for step in sorted(self._spec.upstream, key=len, reverse=True):

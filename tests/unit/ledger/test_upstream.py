@@ -11,13 +11,13 @@ from hypothesis import given
 from automation.errors import FailureClass, JobFailed
 from automation.ledger.upstream import (
     MOST_ELEMENTS,
-    Placeholder,
+    Taking,
     elements,
     fill,
     named,
-    placeholder,
-    placeholders,
     take,
+    taking,
+    takings,
 )
 
 KNOWN = {
@@ -44,8 +44,8 @@ def filled(value: Any, item: tuple[Any, ...] = ()) -> Any:
 )
 def test_a_placeholder_is_read(text: str, job: str | None, fact: str, path: tuple[str, ...]) -> None:
     """Whose, what of it, and the path inside."""
-    assert placeholder(text) == Placeholder(job, fact, path)
-    assert placeholders(f"before {text} behind")[0].words in text
+    assert taking(text) == Taking(job, fact, path)
+    assert takings(f"before {text} behind")[0].words in text
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_placeholder_is_read(text: str, job: str | None, fact: str, path: tupl
 )
 def test_other_expressions_are_left_alone(text: str) -> None:
     """They are the plugin's own templates, or nothing at all."""
-    assert placeholder(text) is None
+    assert taking(text) is None
     assert filled({"a": [text]}) == {"a": [text]}
 
 
@@ -115,7 +115,7 @@ def test_names_are_found_in_templates_too() -> None:
 def test_a_list_of_bearable_length_is_needed(value: Any, said: str) -> None:
     """Anything else is told as what it is."""
     with pytest.raises(JobFailed, match=said):
-        elements(value, Placeholder("list", "result", ("urls",), "upstream.list.result.urls"))
+        elements(value, Taking("list", "result", ("urls",), "upstream.list.result.urls"))
 
 
 @given(
@@ -126,7 +126,7 @@ def test_a_list_of_bearable_length_is_needed(value: Any, said: str) -> None:
     )
 )
 def test_any_value_comes_through_as_it_is(value: Any) -> None:
-    """Whatever a run returned: alone it is itself, and a value without a placeholder is not touched."""
+    """Whatever a run returned: alone it is itself, and a value without a taking is not touched."""
     assert fill("{{ item }}", lambda one: take(one, None, (value,))) == value
-    if not placeholders(str(value)):
+    if not takings(str(value)):
         assert fill(value, lambda one: pytest.fail("asked for something")) == value
