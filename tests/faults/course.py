@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from kombu import Connection
 
 from tests.faults import evidence, oracle
 from tests.faults.detour import Detour
@@ -66,7 +67,10 @@ class Course(Stack):
         self, root: Path, broker: str = "redis", ledger: str = "sqlite", *,
         relayed: str | None = None, without: Sequence[str] = (), pace: int = 1, **settings: str,
     ) -> None:  # fmt: skip
-        self._relayed, self._rig = relayed, {"repeat": 3, "without": list(without)}
+        self._relayed = relayed
+        self._rig: dict[str, Any] = {"repeat": 3, "without": list(without)}
+        self._rig["clock"] = str(root / "clock")
+        self.set_clock(0)
         self.relay: Detour | None = None
         self.since: datetime | None = None
         self.plans = (Plan("tick", "main", pace, alone=True), Plan("slow", "main", 2 * pace))
@@ -117,10 +121,21 @@ class Course(Stack):
             member.process.kill()
             member.process.wait()
 
+    def set_clock(self, seconds: float) -> None:
+        """Set the clock that the product's processes look at, by so much from the right time."""
+        new = Path(f"{self._rig['clock']}.new")
+        new.write_text(str(seconds))
+        new.rename(self._rig["clock"])
+
     def tell(self, order: str) -> str:
         """Give the relay an order."""
         assert self.relay is not None, "nothing goes through a relay here"
         return self.relay.tell(order)
+
+    def delete_queue(self) -> None:
+        """Delete the queue of RabbitMQ, and all that is in it."""
+        with Connection("amqp://guest:guest@127.0.0.1:5672//") as connection:
+            connection.default_channel.queue_delete(f"{self.mark}.default")
 
     # --- asking --------------------------------------------------------------------------------------------------
 
@@ -195,16 +210,11 @@ class Course(Stack):
         """What is known of the times after the last judgement, up to this moment."""
         assert self.since is not None, "a course begins before it is judged"
         found = evidence.read(self.url, self.root / "effects.log", self.plans, until, ())
-        inside = {run.id for run in found.runs if self.since < run.nominal_time <= until and run.schedule}
-        outside = {run.id for run in found.runs} - inside
-        return replace(
-            found,
-            since=self.since,
-            occurrences=tuple(one for one in found.occurrences if self.since < one.nominal_time <= until),
-            runs=tuple(run for run in found.runs if run.id in inside),
-            attempts=tuple(one for one in found.attempts if one.run_id in inside),
-            lines=tuple(line for line in found.lines if line.run not in outside),
-        )
+        scheduled = replace(found, runs=tuple(run for run in found.runs if run.schedule))
+        by_hand = {run.id for run in found.runs if not run.schedule}
+        lines = tuple(line for line in found.lines if line.run not in by_hand)
+        attempts = tuple(one for one in found.attempts if one.run_id not in by_hand)
+        return evidence.within(replace(scheduled, lines=lines, attempts=attempts), self.since, until)
 
     def undecided(self) -> list[str]:
         """Times of some seconds ago that have no decision; what protects is out when there are any."""

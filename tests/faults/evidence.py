@@ -7,7 +7,7 @@ Never: imports `automation`; judges.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -146,6 +146,22 @@ def read(
             left_over,
             asked,
         )
+
+
+def within(found: Evidence, since: datetime, until: datetime) -> Evidence:
+    """The part of the evidence that is of times after the one moment, up to the other; work of unknown runs stays."""
+    inside = {run.id for run in found.runs if since < run.nominal_time <= until}
+    outside = {run.id for run in found.runs} - inside
+    return replace(
+        found,
+        since=since,
+        until=until,
+        occurrences=tuple(one for one in found.occurrences if since < one.nominal_time <= until),
+        runs=tuple(run for run in found.runs if run.id in inside),
+        attempts=tuple(one for one in found.attempts if one.run_id in inside),
+        lines=tuple(line for line in found.lines if line.run not in outside),
+        mails=tuple(run_id for run_id in found.mails if run_id not in outside),
+    )
 
 
 def lines_of(log: Path) -> list[Line]:

@@ -9,6 +9,7 @@ RIG is an object in JSON, all of it optional:
               that it happened, and `signal`, the number of the signal; SIGKILL where none is named
     lock      how long a leader's lock holds, in seconds
     repeat    after how long a message that nobody took is repeated, in seconds
+    clock     a file with the seconds by which the product's clock differs from the machine's
 
 Owns: the order in which a process is rigged.
 """
@@ -18,9 +19,10 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import automation.clock
 import automation.queue.app
 import automation.queue.door
 
@@ -33,6 +35,9 @@ def main() -> None:
     if "repeat" in rig:
         automation.queue.door.REPEAT = timedelta(seconds=rig["repeat"])
 
+    if "clock" in rig:
+        _set_clock(Path(rig["clock"]))
+
     from tests.faults import failpoints, without
 
     for protection in rig.get("without", ()):
@@ -43,6 +48,16 @@ def main() -> None:
     from automation.cli.main import main as command
 
     command()
+
+
+def _set_clock(told: Path) -> None:
+    """Let every look at the clock be that far off, as if the machine's had been set; monotonic time goes on."""
+    right = automation.clock.SystemClock.now
+
+    def now(self: automation.clock.SystemClock) -> datetime:
+        return right(self) + timedelta(seconds=float(told.read_text()))
+
+    automation.clock.SystemClock.now = now
 
 
 if __name__ == "__main__":

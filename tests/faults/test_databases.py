@@ -29,7 +29,7 @@ slow, soak = pytest.mark.slow, pytest.mark.soak
 SERVERS = {"postgresql": "F29", "mariadb": "F31"}
 
 
-@pytest.fixture(scope="module", params=SERVERS)
+@pytest.fixture(scope="module", params=["postgresql", pytest.param("mariadb", marks=soak)])
 def course(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, needs) -> Iterator[Course]:
     """A course whose ledger is on a server, reached by a way of its own."""
     needs("redis-server")
@@ -121,8 +121,14 @@ CODES = {
 }
 
 
-@slow
-@pytest.mark.parametrize("what", CODES)
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param("deadlock", marks=slow),
+        pytest.param("serialization failure", marks=soak),
+        pytest.param("lock wait timeout", marks=soak),
+    ],
+)
 def test_f29_f31_the_server_refuses_a_transaction(course, done_again, what):
     """Every third one: deadlock, serialization failure, lock wait timeout. Each is tried again."""
     code = CODES[what][course.ledger_kind]

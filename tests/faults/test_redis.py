@@ -211,8 +211,8 @@ def test_f17_without_ringing_again_runs_are_left_behind(weak):
     course = weak("ringing")
     course.kill("worker-1")
     published = "SELECT COUNT(*) FROM automation_runs WHERE job = 'slow' AND state = 'queued' AND queued_at < :then"
-    then = now()
     eventually(lambda: course.ask(published + " AND published_at IS NOT NULL", then=now()) > 0)
+    then = now()
     course.kill("redis")
     course.start_broker()
     course.start("worker-1")
