@@ -1,4 +1,4 @@
-"""What goes beside runs: settled mails, locks that nobody needs, ended pauses, signs of life, old revisions.
+"""What goes beside runs: settled mails, locks and limits that nobody needs, ended pauses, signs of life, old revisions.
 
 Owns: which of these rows nobody asks for any more.
 Never: touches a run.
@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from automation.database import reading
+from automation.ledger import limit_counts
+from automation.ledger.gate_tables import breakers, limits
 from automation.ledger.keep import Keep
 from automation.ledger.pauses import outlived
 from automation.ledger.states import OPEN, MailState, State
@@ -25,6 +27,8 @@ _COMES_BACK = (*OPEN, State.DEAD)
 _KEPT_REVISIONS = 100
 _SIGN_OF_LIFE = timedelta(days=7)
 _PAUSE = timedelta(days=90)
+#: Of a rate: a day; and a clock may be set.
+_LONGEST_SPAN = timedelta(days=2)
 
 
 def steps(engine: sa.Engine, keep: Keep, now: datetime, counts: Counter[str], *, dry: bool) -> Iterator[None]:
@@ -40,10 +44,13 @@ def steps(engine: sa.Engine, keep: Keep, now: datetime, counts: Counter[str], *,
     yield from _locks(engine, counts, dry=dry)
     if dry:
         return
+    yield from _limits(engine, now - _LONGEST_SPAN)
     with engine.begin() as connection:
         _processes(connection, now - _SIGN_OF_LIFE)
         _revisions(connection)
         _pauses(connection, now - _PAUSE)
+        # One that lets everything through and has counted nothing is as good as none.
+        connection.execute(breakers.delete().where(breakers.c.circuit == "closed", breakers.c.streak == 0))
     yield
 
 
@@ -92,6 +99,23 @@ def _locks(engine: sa.Engine, counts: Counter[str], *, dry: bool) -> Iterator[No
         if free and not dry:
             with engine.begin() as connection:
                 connection.execute(slots.delete().where(slots.c.overlap_key.in_(sorted(free))))
+            yield
+        if len(keys) < _AT_ONCE:
+            return
+        last = keys[-1]
+
+
+def _limits(engine: sa.Engine, before: datetime) -> Iterator[None]:
+    """Keys of limits that nobody has used for longer than any rate's span."""
+    last = ""
+    while True:
+        some = sa.select(limits.c.limit_key).where(limits.c.limit_key > last).order_by(limits.c.limit_key)
+        with reading(engine) as connection:
+            keys = list(connection.scalars(some.limit(_AT_ONCE)))
+        yield
+        for key in keys:
+            with engine.begin() as connection:
+                limit_counts.forget(connection, key, before)
             yield
         if len(keys) < _AT_ONCE:
             return

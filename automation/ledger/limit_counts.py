@@ -146,6 +146,22 @@ def free(connection: sa.Connection, keys: Collection[str], now: datetime, most: 
     return found
 
 
+def forget(connection: sa.Connection, key: str, before: datetime) -> bool:
+    """Take away a key of which no run began since then, none is at work and none waits; whoever needs it makes it anew."""
+    connection.execute(_LOCK, {"key": key}).one_or_none()
+    at_work = sa.select(holds.c.run_id).join(runs, runs.c.id == holds.c.run_id)
+    used = (
+        at_work.where(holds.c.limit_key == key, runs.c.state == State.RUNNING),
+        sa.select(runs.c.id).where(runs.c.waits_on == key),
+        sa.select(beginnings.c.number).where(beginnings.c.limit_key == key, beginnings.c.at > before),
+    )
+    if any(connection.execute(one.limit(1)).first() for one in used):
+        return False
+    for table in (beginnings, holds, limits):
+        connection.execute(table.delete().where(table.c.limit_key == key))
+    return True
+
+
 def declared(definitions: Mapping[str, Mapping[str, Any]]) -> dict[str, Limit]:
     """The limits that these jobs name, by owner."""
     found = (Limit.from_json({**one, "key": ""}) for job in definitions.values() for one in job.get("limits", ()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
@@ -9,6 +10,9 @@ from threading import Barrier
 import pytest
 import sqlalchemy as sa
 
+from automation.ledger.beside import steps
+from automation.ledger.gate_tables import limits
+from automation.ledger.keep import Keep
 from automation.ledger.limit import Limit, Rate
 from automation.ledger.limit_counts import sync
 from automation.ledger.runs import Verdict
@@ -235,6 +239,24 @@ def test_a_clock_that_is_set_back_stops_nobody_for_longer_than_the_span(desk):
     assert desk.claim(waits) is None
     desk.clock.advance(minutes=1)
     assert desk.claim(waits)
+
+
+def test_keys_that_nobody_uses_any_more_are_forgotten(desk):
+    """Not one of a run that is at work, or waits, or began within the longest span; and what was forgotten is made anew."""
+    for key in ("old", "new", "held"):
+        one = Limit(SHOP, f"{SHOP} ({key})", 1, Rate.parse("9/d"))
+        if key == "new":
+            desk.clock.advance(days=3)
+        run = desk.running(**spec(one))
+        if key != "held":
+            desk.ledger.runs.finish(run.id, 1, SUCCESS)
+    desk.clock.advance(days=1)
+    for _ in steps(desk.ledger.engine, Keep(), desk.clock.now(), Counter(), dry=False):
+        pass
+    with desk.ledger.engine.connect() as connection:
+        left = set(connection.scalars(sa.select(limits.c.limit_key)))
+    assert left == {f"{SHOP} (new)", f"{SHOP} (held)"}
+    assert desk.running(**spec(Limit(SHOP, f"{SHOP} (old)", 1, Rate.parse("9/d"))))
 
 
 @pytest.mark.parametrize("limit", [at_once(3), rate("3/h")], ids=["at once", "rate"])
