@@ -44,6 +44,10 @@ class Processes:
         recent = processes.c.heartbeat_at >= self._clock.now() - within
         return self._rows(recent & processes.c.stopped_at.is_(None), kind)
 
+    def heard_of(self, kind: str, *, within: timedelta) -> list[ProcessRow]:
+        """Processes that reported within the span, whether they have left since or not."""
+        return self._rows(processes.c.heartbeat_at >= self._clock.now() - within, kind)
+
     def unfinished(self, host: str) -> list[ProcessRow]:
         """Processes of this host that never said that they left, alive or not."""
         return self._rows(processes.c.stopped_at.is_(None) & (processes.c.host == host), None)

@@ -61,7 +61,7 @@ class Vigil:
 
 
 def scheduler_leads(services: Services) -> bool:
-    """Whether a scheduler has led lately, or there is nothing that one would fire."""
+    """Whether a scheduler has led lately, if only until it left, or there is nothing that one would fire."""
     ledger = services.ledger
-    schedulers = ledger.processes.alive("scheduler", within=services.settings.stand_in)
+    schedulers = ledger.processes.heard_of("scheduler", within=services.settings.stand_in)
     return any(one.info.get("leader") for one in schedulers) or not ledger.occurrences.active_revision()[0]

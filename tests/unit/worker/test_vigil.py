@@ -1,0 +1,39 @@
+"""When a worker takes the schedulers for gone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from automation.clock import FrozenClock
+from automation.services import Services, build_services
+from automation.worker.vigil import scheduler_leads
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Services:
+    """A project with an active configuration, whose leader reports now; who is given up after 15 s."""
+    made = build_services(tmp_path, clock=FrozenClock(START), environ={})
+    ledger = made.upgraded_ledger()
+    ledger.occurrences.activate("digest", {}, "s1")
+    ledger.processes.report("s1", "scheduler", "here", 1, START, {"leader": True})
+    return made
+
+
+def test_a_leader_that_left_in_order_has_led_until_then(services: Services) -> None:
+    """The next one may be on its way: a deployment stops the one before it starts the other."""
+    services.ledger.processes.stopped("s1")
+    assert scheduler_leads(services)
+    services.clock.sleep(16)
+    assert not scheduler_leads(services)
+
+
+def test_one_that_only_stands_by_leads_nobody(services: Services) -> None:
+    """Nor does one that has not been heard of for as long as the setting says."""
+    services.clock.sleep(16)
+    services.ledger.processes.report("s2", "scheduler", "here", 2, START, {"leader": False})
+    assert not scheduler_leads(services)
