@@ -23,6 +23,9 @@ from automation.ledger.rows import ProcessRow
 from automation.ledger.schema import require_current, unavailable, version
 from automation.text import count, format_duration, size
 
+#: A scheduler reports every five seconds.
+_FRESH = timedelta(seconds=7)
+
 
 def check_ledger(engine: sa.Engine) -> list[Check]:
     """Whether the ledger answers, has this program's schema, is whole, and can be written."""
@@ -124,7 +127,8 @@ def check_scheduler(schedulers: Sequence[ProcessRow], now: datetime, stand_ins: 
     ----------
     stand_ins: workers that fire what is due, since no scheduler does.
     """
-    if stand_ins and not any(each.info.get("leader") for each in schedulers):
+    # One that was killed still counts as alive for a while; the workers that stand in know better.
+    if stand_ins and not any(each.info.get("leader") and now - each.heartbeat_at < _FRESH for each in schedulers):
         return warn(
             "scheduler",
             f"None leads; {count(stand_ins, 'worker')} fire what is due in its place, and nobody takes changed files over. "

@@ -76,9 +76,9 @@ from automation.ledger.runs import Runs
 
 finish = Runs.finish
 
-def unreachable(self, run_id, attempt, verdict):
+def unreachable(self, run_id, attempt, verdict, *more):
     if attempt == 1: raise ConnectionError("the ledger does not answer")
-    return finish(self, run_id, attempt, verdict)
+    return finish(self, run_id, attempt, verdict, *more)
 
 @plugin
 def deaf(ctx: Context) -> None:
