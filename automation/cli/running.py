@@ -40,6 +40,7 @@ from automation.text import format_duration, printable
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.05
+_MOST = 100_000
 _GOOD = (State.SUCCEEDED, State.SKIPPED)
 
 
@@ -86,11 +87,13 @@ def run_job(context: typer.Context, wish: Wish) -> int:
         publish(services, [Waiting(run.id, run.queue, run.priority, run.attempt)])
     if wish.wait and not wish.here:
         run = wait(services, run.id)
+        while run.flow is not None and (following := _open_of(services, run.flow)):
+            wait(services, following[0].id)
     if wish.as_json:
         emit_json(run.as_json())
     else:
         typer.echo(summary(services.ledger, run))
-    return 0 if run.state in (*_GOOD, *OPEN) else 1
+    return 0 if _ended_well(services, run) else 1
 
 
 def read_params(given: Sequence[str]) -> dict[str, Any]:
@@ -153,14 +156,33 @@ def _do_here(services: Services, run: RunRow) -> RunRow:
     guard = _Guard(services, sight)
     guard.start()
     try:
-        found = _attempts(services, run, sight)
-        # An attempt sends the first of its mails; here nobody comes for the others.
-        while deliver_quietly(services, run.id):
-            pass
+        found = _to_its_end(services, run, sight)
+        while run.flow is not None and (following := _open_of(services, run.flow)):
+            _to_its_end(services, following[0], sight)
     finally:
         guard.stop()
         services.ledger.processes.stopped(sight.name)
     return found
+
+
+def _to_its_end(services: Services, run: RunRow, sight: Sight) -> RunRow:
+    found = _attempts(services, run, sight)
+    # An attempt sends the first of its mails; here nobody comes for the others.
+    while deliver_quietly(services, run.id):
+        pass
+    return found
+
+
+def _open_of(services: Services, flow: str) -> list[RunRow]:
+    """The runs of a flow that have not ended, those that fall due first."""
+    some = services.ledger.queries.runs(flow=flow, limit=_MOST)
+    return sorted((one for one in some if one.state in OPEN), key=lambda one: (one.due_at, one.flow_index or 0))
+
+
+def _ended_well(services: Services, run: RunRow) -> bool:
+    """Whether the run, and with it what has run of its flow so far, ended well, or goes on."""
+    died = run.flow is not None and services.ledger.queries.runs(flow=run.flow, state=State.DEAD, limit=1)
+    return run.state in (*_GOOD, *OPEN) and not died
 
 
 def _attempts(services: Services, run: RunRow, sight: Sight) -> RunRow:

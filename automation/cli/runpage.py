@@ -37,9 +37,13 @@ def summary(ledger: Ledger, run: RunRow) -> str:
 
 def as_object(ledger: Ledger, run: RunRow) -> dict[str, Any]:
     """The run with all that belongs to it."""
+    before, behind = ledger.flows.beside(run)
     return {
         **run.as_json(),
         "params": dict(run.spec.get("params", {})),
+        "item": run.spec.get("item"),
+        "upstream": [one.as_json() for one in before],
+        "downstream": [one.as_json() for one in behind],
         "attempts": [one.as_json() for one in ledger.queries.attempts(run.id)],
         "artifacts": [
             {
@@ -58,6 +62,7 @@ def as_object(ledger: Ledger, run: RunRow) -> dict[str, Any]:
 def as_text(ledger: Ledger, run: RunRow) -> str:
     """The same for people."""
     lines = [summary(ledger, run), ""]
+    before, behind = ledger.flows.beside(run)
     facts = [
         ("kind", run.kind + (f", schedule {run.schedule}" if run.schedule else "")),
         ("plugin", run.plugin),
@@ -67,6 +72,10 @@ def as_text(ledger: Ledger, run: RunRow) -> str:
         ("finished", cell(run.finished_at)),
         ("next attempt", cell(run.due_at) if run.state == "retrying" and not run.waits_on else ""),
         ("in line", _standing(ledger, run)),
+        ("flow", run.flow or ""),
+        ("after", ", ".join(one.words for one in before)),
+        ("then", ", ".join(one.words for one in behind)),
+        ("item", json.dumps(run.spec["item"], ensure_ascii=False) if "item" in run.spec else ""),
         ("params", json.dumps(dict(run.spec.get("params", {})), ensure_ascii=False)),
     ]
     lines += [f"{name:<13} {printable(value, 2000)}" for name, value in facts if value]

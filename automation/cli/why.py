@@ -71,7 +71,13 @@ def _row(facts: JobFacts, fire: FireFacts, step: Step) -> dict[str, Any]:
 
 
 def _tell_nothing(facts: JobFacts, job: str) -> None:
+    from automation.dispatch.explain_flow import waiting_steps
+
     if facts.job is not None and facts.job.schedules:
         notice(f"The schedules of the job '{job}' have no fire there, and nothing is recorded")
+    elif facts.job is not None and facts.job.after.jobs:
+        notice(f"The job '{job}' has no fires of its own: it runs {facts.job.after.words}, and has not run yet")
+        for step in waiting_steps(facts):
+            notice(step.text)
     else:
         notice(f"The job '{job}' has no schedule and has not run yet; start it with `automation run {job}`")

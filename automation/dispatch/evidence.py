@@ -98,7 +98,16 @@ def _job_facts(ledger: Ledger | None, job: Job | None, name: str, now: datetime)
         open_runs=tuple(occurrences.open_runs([key]).get(key, ())),
         processes=tuple(ledger.processes.alive()),
         breaker=_breaker(ledger, job) if job else None,
+        ahead=tuple(_ahead(ledger, job)) if job else (),
     )
+
+
+def _ahead(ledger: Ledger, job: Job) -> Iterator[RunRow]:
+    """What this job waits for, in flows in which its turn has not come."""
+    for name in job.lineage.before(job.name) if job.lineage else ():
+        for run in ledger.queries.open(job=name):
+            if run.flow is not None and job.name not in ledger.flows.standings(run.flow, [job.name]):
+                yield run
 
 
 def _breaker(ledger: Ledger, job: Job) -> BreakerRow | None:
@@ -217,8 +226,11 @@ def _with_run(ledger: Ledger | None, job: str, fire: FireFacts) -> FireFacts:
         return fire
     named = [one for one in runs_in(f"{run.reason or ''} {recorded.reason if recorded else ''}") if one != run.id]
     key = run.overlap_key or run.job
+    beside = ledger.flows.beside(run)
     return replace(
         fire,
+        upstream=tuple(beside[0]),
+        downstream=tuple(beside[1]),
         attempts=tuple(ledger.queries.attempts(run.id)),
         others=tuple(other for one in named if (other := _run(ledger, one)) is not None),
         rivals=tuple(ledger.occurrences.open_runs([key]).get(key, ())) if run.state in OPEN else (),

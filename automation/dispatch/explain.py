@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from automation.dispatch.explain_coming import coming_steps, pause_text, undecided_steps
+from automation.dispatch.explain_flow import before_steps, behind_steps, waiting_steps
 from automation.dispatch.explain_run import again_steps, run_steps
 from automation.dispatch.facts import FireFacts, JobFacts, Step
 from automation.dispatch.pausing import concerning
@@ -27,14 +28,14 @@ _MARKS = {
 
 def explain(job: JobFacts, fire: FireFacts) -> list[Step]:
     """The answer, and the chain that leads to it, in the order in which things happen."""
-    chain = [*_meant(fire), *_rule(fire, job.unread)]
+    chain = [*_meant(fire), *_rule(fire, job.unread), *before_steps(fire)]
     if fire.recorded is not None or fire.run is not None:
         chain += [*_decision(fire), *_reason(job, fire), *run_steps(job, fire)]
     elif fire.planned_time <= job.now:
         chain += undecided_steps(job, fire)
     else:
         chain += coming_steps(job, fire)
-    chain += again_steps(fire)
+    chain += [*again_steps(fire), *behind_steps(fire), *waiting_steps(job)]
     return [_answer(job, fire, chain), *chain]
 
 

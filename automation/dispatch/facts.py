@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from automation.ledger.breakers import BreakerRow
+from automation.ledger.flow_queries import Beside
 from automation.ledger.gates import Standing
 from automation.ledger.rows import AttemptRow, OpenRun, PauseRow, ProcessRow, RunRow
 from automation.ledger.standing import Recorded, ScheduleState
@@ -59,6 +60,7 @@ class JobFacts:
     open_runs: those of its overlap key, the oldest first.
     processes: those that have reported within the last seconds.
     breaker: that of its runs, where it is not closed.
+    ahead: open runs of jobs before it, in flows in which it has no run yet, the oldest first.
     """
 
     now: datetime
@@ -76,6 +78,7 @@ class JobFacts:
     open_runs: tuple[OpenRun, ...] = ()
     processes: tuple[ProcessRow, ...] = ()
     breaker: BreakerRow | None = None
+    ahead: tuple[RunRow, ...] = ()
 
     def alive(self, kind: str) -> tuple[ProcessRow, ...]:
         """The processes of this kind that have reported."""
@@ -95,6 +98,7 @@ class FireFacts:
     again: other runs for the same nominal time: those of backfills.
     rivals: the open runs of its run's overlap key, the oldest first.
     standing: where its run stands in the line before a limit.
+    upstream, downstream: the steps of its flow just before and just behind its run.
     """
 
     nominal_time: datetime
@@ -110,6 +114,8 @@ class FireFacts:
     again: tuple[RunRow, ...] = ()
     rivals: tuple[OpenRun, ...] = ()
     standing: Standing | None = None
+    upstream: tuple[Beside, ...] = ()
+    downstream: tuple[Beside, ...] = ()
 
     @property
     def planned_time(self) -> datetime:

@@ -32,6 +32,12 @@ class Beside:
     job: str
     standing: Standing | None
 
+    @property
+    def words(self) -> str:
+        """The step, how it stands, and the run that tells."""
+        tally = self.standing.tally if self.standing else None
+        return f"{self.step} {tally.state} (run {tally.run_id})" if tally else f"{self.step} waiting"
+
     def as_json(self) -> dict[str, object]:
         """The stable form; the state is `waiting` while no run is recorded."""
         tally = self.standing.tally if self.standing else None

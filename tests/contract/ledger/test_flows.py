@@ -376,3 +376,23 @@ def test_elements_that_end_at_one_instant_are_joined_once(desk):
         race(desk, *[lambda one=one: desk.ledger.runs.finish(one.id, 1, WELL) for one in some])
         [joined] = [one for one in desk.ledger.queries.runs(flow=flow) if one.flow_step == "join"]
         assert joined.state == State.QUEUED
+
+
+def test_a_death_between_the_end_and_what_follows_leaves_neither(desk, monkeypatch):
+    """Both are one transaction: the run is still at work, its worker is found dead, and the next attempt is followed."""
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_args):
+        raise Killed
+
+    run = begun(desk, "a", node("b", after=("a",)))
+    with monkeypatch.context() as patched:
+        patched.setattr(flows, "settle", die)
+        with pytest.raises(Killed):
+            desk.ledger.runs.finish(run.id, 1, WELL)
+    assert (desk.ledger.queries.run(run.id).state, found(desk, "b")) == (State.RUNNING, None)
+    desk.ledger.runs.finish(run.id, 1, Verdict(Outcome.LOST, State.QUEUED, due_at=desk.clock.now()))
+    desk.ledger.runs.finish(run.id, desk.claim(run.id).attempt, WELL)
+    assert found(desk, "b").state == State.QUEUED
