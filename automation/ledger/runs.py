@@ -107,10 +107,10 @@ class Runs:
         Parameters
         ----------
         lease: how long the claim holds without a heartbeat.
+        longest: after how long the attempt is ended by force, read from the run's own spec.
 
         On SQLite a machine that loses its power may forget a claim of the last seconds, and does what it would do with
         one that it knows of: the run begins again. All who could have held it are gone with the machine.
-        longest: after how long the attempt is ended by force, read from the run's own spec.
         """
         now = self._clock.now()
         run = self._waiting(run_id, now)

@@ -32,10 +32,6 @@ class Children:
         """Of all that were started and not found dead yet."""
         return [process.pid for process in self._processes() if process.pid]
 
-    def any_alive(self) -> bool:
-        """Whether any process is there to work."""
-        return any(process.is_alive() for process in self._processes())
-
     def replace_the_dead(self) -> None:
         """Start another one for each that has ended."""
         self._worker.pool.maintain_pool()
@@ -47,6 +43,14 @@ class Children:
             self._worker.pool.terminate_job(pid, signal.SIGKILL)
         except ProcessLookupError:
             _log.debug("Process %d had ended by itself", pid)
+
+    def end_all(self) -> None:
+        """Kill all, and let the pool start no others in their place; it would wait for those to say goodbye."""
+        pool = getattr(self._worker.pool, "_pool", None)
+        if pool is not None:
+            pool._worker_handler.close()
+        for pid in self.pids:
+            self.end(pid)
 
     def _processes(self) -> Sequence[Any]:
         pool = getattr(self._worker.pool, "_pool", None)

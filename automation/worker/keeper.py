@@ -242,8 +242,7 @@ class Keeper:
         self._left = True
         # First, so that none claims a run behind our back; an idle one would take a second to say goodbye.
         logging.getLogger("multiprocessing").setLevel(logging.CRITICAL)
-        for pid in self.children.pids:
-            self.children.end(pid)
+        self.children.end_all()
         with self._ledger_at_hand("Runs of this worker wait for their lease"):
             self._give_back()
         # False is how Celery spells "not yet"; the exit code 0 is a reason to stop.

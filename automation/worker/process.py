@@ -53,8 +53,8 @@ class KeeperStep(bootsteps.StartStopStep):
         keeper: Keeper = worker.app.make_keeper(worker)
         worker.app.keeper = keeper
         keeper.report()
-        # Celery ends a worker of which any child died so early; the next beat forks another.
-        worker.pool.did_start_ok = keeper.children.any_alive
+        # Celery ends a worker whose children died so early; the first beat forks others.
+        worker.pool.did_start_ok = lambda: True
         self._timers = [
             worker.timer.call_repeatedly(0.5, keeper.beat),
             worker.timer.call_repeatedly(0.1, keeper.leaving),
