@@ -97,6 +97,9 @@ def _of_job(project: Project, job: Job, ahead: _Ahead) -> Iterator[Problem]:
             text = f"jobs.{job.name}: {which}{message}"
             yield Problem(_shown(project, job), text, schedule.line, schedule.column, f"jobs.{job.name}", severity)
     crowded = _crowded(job, ahead)
+    apart = _apart(job, ahead)
+    if apart:
+        yield Problem(_shown(project, job), f"jobs.{job.name}: {apart}", job.line, 1, f"jobs.{job.name}", "warning")
     if crowded:
         yield Problem(_shown(project, job), f"jobs.{job.name}: {crowded}", job.line, 1, f"jobs.{job.name}", "warning")
 
@@ -222,6 +225,23 @@ def _crowded(job: Job, ahead: _Ahead) -> str | None:
                 "skipped. Shorten the timeout, or let it fire less often"
             )
     return None
+
+
+def _apart(job: Job, ahead: _Ahead) -> str | None:
+    """Two jobs that it waits for, whose coming fires share no instant: then it never has both."""
+    if job.lineage is None or not job.after.jobs:
+        return None
+    first = [one for name in job.lineage.first_of(job.name) if (one := job.lineage.jobs[name]).schedules]
+    for one, other in pairwise(first):
+        if not (_meets(one, other, ahead) or _meets(other, one, ahead)):
+            return f"none of the next fires of '{one.name}' and '{other.name}' are at one instant, so that it follows both on none of them"
+    return None
+
+
+def _meets(one: Job, other: Job, ahead: _Ahead) -> bool:
+    fires = [fire for schedule in one.schedules for fire in ahead.fires(schedule.trigger)]
+    tick = timedelta(microseconds=1)
+    return any(each.trigger.next_after(fire - tick) == fire for fire in fires for each in other.schedules)
 
 
 def _fires(trigger: Trigger, now: datetime, most: int = _LOOKED_AT) -> Iterator[datetime]:

@@ -20,6 +20,7 @@ from automation.project.definition import definition
 from automation.project.effective import effective
 from automation.project.frozen import with_flow
 from automation.project.lineage import circles, families, ordered
+from automation.project.lint import lint
 from automation.project.model import Job
 from automation.project.order import run_of
 from automation.registry import Registry
@@ -195,6 +196,15 @@ def test_the_keys_are_part_of_what_a_job_is(load: Callable[..., Any], tmp_path: 
     _, found = effective(tmp_path, registry, {}, "b")
     assert [(row.value, row.origin) for row in found if row.key == "after"] == [(("a",), "schedules/a.toml:8")]
     assert [(row.value, row.origin) for row in found if row.key == "after_any"] == [((), "default")]
+
+
+@pytest.mark.parametrize(("rule", "warned"), [("0 7 * * mon", False), ("0 8 * * *", True)])
+def test_fires_that_never_meet_are_told(load: Callable[..., Any], rule: str, warned: bool) -> None:
+    """A daily and a weekly job meet once a week; one at seven and one at eight never do."""
+    project = lint(load(TWO.replace("0 7 * * mon", rule) + job("join", 'after = ["daily", "weekly"]')), SEVEN)
+    said = "jobs.join: none of the next fires of 'daily' and 'weekly' are at one instant"
+    assert any(said in str(problem) for problem in project.warnings) == warned
+    assert project.errors == ()
 
 
 @given(st.dictionaries(st.sampled_from("abcdefgh"), st.lists(st.sampled_from("abcdefgh"), max_size=3), max_size=8))
