@@ -138,7 +138,8 @@ class Keeper:
             self._rescued_at = now
             if ledger.leases.any_open():
                 self._rescue()
-        self._vigil.keep()
+        if self._leave_by is None:
+            self._vigil.keep()
         if now - self._delivered_at >= _DELIVER_SECONDS:
             self._delivered_at = now
             ledger.outbox.doubt_expired()

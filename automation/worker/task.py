@@ -135,7 +135,7 @@ class StandInTask(Task[Any, None]):
         assert self.child is not None, "the child's services are made before its first task"
         _leave_stopping_to_the_main_process()
         try:
-            if not scheduler_leads(self.child.services):
+            if not self.child.leaving() and not scheduler_leads(self.child.services):
                 self.child.stand_in.fire()
         except (SQLAlchemyError, AutomationError) as error:
             _log.warning("What is due waits: %s", error)

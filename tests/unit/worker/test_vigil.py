@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from automation.clock import FrozenClock
 from automation.services import Services, build_services
+from automation.worker.task import StandInTask
 from automation.worker.vigil import scheduler_leads
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -37,3 +39,33 @@ def test_one_that_only_stands_by_leads_nobody(services: Services) -> None:
     services.clock.sleep(16)
     services.ledger.processes.report("s2", "scheduler", "here", 2, START, {"leader": False})
     assert not scheduler_leads(services)
+
+
+class Child:
+    """What a task of a child process works with, as far as it matters here."""
+
+    def __init__(self, services: Services, *, leaves: bool) -> None:
+        self.services, self._leaves = services, leaves
+        self.stand_in = self
+        self.fired = 0
+
+    def leaving(self) -> bool:
+        return self._leaves
+
+    def fire(self) -> None:
+        self.fired += 1
+
+
+@pytest.mark.parametrize(("leaves", "fired"), [(False, 1), (True, 0)])
+def test_a_worker_that_leaves_fires_nothing_more(services: Services, leaves: bool, fired: int) -> None:
+    """What it would fire then is nobody's at the end of a whole project's stop."""
+    services.clock.sleep(16)
+    child, task = Child(services, leaves=leaves), StandInTask()
+    task.child = child  # type: ignore[assignment]
+    heard = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)}
+    try:
+        task.run()
+    finally:
+        for number, handler in heard.items():
+            signal.signal(number, handler)
+    assert child.fired == fired
