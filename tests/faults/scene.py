@@ -10,10 +10,14 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import psutil
+import sqlalchemy as sa
 
 from automation.ledger.rows import Waiting
 from automation.queue import enqueue
@@ -22,7 +26,7 @@ from automation.services import Services, build_services
 from tests.faults import deed, evidence, oracle
 from tests.faults.evidence import Attempt, Evidence, Line, Plan, Run
 from tests.faults.oracle import Violation
-from tests.faults.stack import Member, Stack
+from tests.faults.stack import LEASE, Member, Stack
 
 WITHIN = 90.0
 #: So that no test waits for a span that is longer in production for no other reason than to save work.
@@ -50,6 +54,7 @@ class Scene(Stack):
         self.plans = (*BY_HAND, *(Plan(job, "main", 1) for job in jobs))
         self.asked: list[str] = []
         self.until: datetime | None = None
+        self._said_before: dict[str, int] = {}
         self.start_broker()
 
     # --- starting and asking -------------------------------------------------------------------------------------
@@ -62,11 +67,18 @@ class Scene(Stack):
 
     def launch(self, role: str, *options: str, **rig: Any) -> Member:
         """Start a process, rigged so, and do not wait for it."""
+        log = self.root / "logs" / f"{role}.log"
+        self._said_before[role] = log.stat().st_size if log.exists() else 0
         return self.start(role, *options, rig={**HASTE, **rig})
 
     def _is_ready(self, member: Member) -> bool:
-        said = member.log.read_bytes()
-        return b"Worker is ready" in said or b"is ready" in said
+        return "is ready" in self.said(member)
+
+    def said(self, member: Member) -> str:
+        """What a process has logged, without those that had its role before it."""
+        with member.log.open("rb") as log:
+            log.seek(self._said_before[member.role])
+            return log.read().decode()
 
     def ask_for(self, job: str = "deed", **params: Any) -> str:
         """A run by hand; its id."""
@@ -148,6 +160,19 @@ class Scene(Stack):
         """The last lines of every log, for whoever asks why nothing happens."""
         return "\n".join(f"{log.name}: {log.read_text()[-1500:]}" for log in sorted((self.root / "logs").iterdir()))
 
+    def ask(self, query: str) -> Any:
+        """One value from the ledger."""
+        with sa.create_engine(self.url, poolclass=sa.NullPool).connect() as connection:
+            return connection.execute(sa.text(query)).scalar()
+
+    def has_come_to(self, member: Member, step: int) -> bool:
+        """Whether a process that starts is there (0), has loaded its database driver (1), has said something (2)."""
+        if member.process.poll() is not None or step == 0:
+            return True
+        if step == 1:
+            return "_sqlite3" in Path(f"/proc/{member.pid}/maps").read_text()
+        return bool(self.said(member))
+
     @staticmethod
     def now() -> datetime:
         """This moment."""
@@ -173,6 +198,11 @@ class Scene(Stack):
         """Let a process and its children go on."""
         os.killpg(member.pid, signal.SIGCONT)
 
+    @staticmethod
+    def pass_time(seconds: float) -> None:
+        """Let a fault last so long."""
+        time.sleep(seconds)
+
     def deliver_again(self, run_id: str) -> None:
         """Put the run's message into the queue once more, as a broker does with one that nobody acknowledged."""
         self.door.publish([Waiting(run_id, "default", 5)])
@@ -194,9 +224,36 @@ class Scene(Stack):
         left += self._leave("worker")
         return [*oracle.judge(self.seen()), *(Violation("left over", what) for what in [*left, *self.left_over()])]
 
-    def broken(self) -> set[str]:
-        """The kinds of promises that are broken as things stand, of what fell due up to `until`, or now."""
-        return {violation.kind for violation in oracle.judge(self.seen())}
+    def broken(self, about: str = "") -> set[str]:
+        """The kinds of promises that are broken as things stand, of what fell due up to `until`, or now.
+
+        Parameters
+        ----------
+        about: the id of the run that is meant; without, all count, also those that are still at work.
+        """
+        return {violation.kind for violation in oracle.judge(self.seen()) if about in violation.what}
+
+    def left_behind(self) -> list[str]:
+        """Wait until runs are at work, as the ledger has it, whose lease ran out a whole lease ago; their ids."""
+
+        def found() -> list[str]:
+            past = self.now() - timedelta(seconds=LEASE)
+            return [run.id for run in self.seen().runs if run.state == "running" and run.lease_until < past]
+
+        return eventually(found, self.tails)
+
+    def left_over(self) -> list[str]:
+        """As of every stack; and whoever works in the project's folder and is none of its members."""
+        mine = {one.pid for one in self.members.values() if one.role in self.broker_roles}
+        return super().left_over() + [f"process {pid} still works there" for pid in self._inhabitants() - mine]
+
+    def _inhabitants(self) -> set[int]:
+        found = set()
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.cwd() == str(self.root) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.add(process.pid)
+        return found
 
     def _members(self, kind: str) -> list[Member]:
         return [one for one in self.members.values() if one.role.startswith(kind) and one.process.poll() is None]

@@ -46,7 +46,7 @@ def test_f01_bites_where_nobody_rings_again(scene):
     stage.more("tick", 3)
 
     assert stage.run(stuck.id).state == "queued"
-    assert "lost" in stage.broken()
+    assert stage.broken(stuck.id) == {"lost"}
 
 
 @pytest.mark.parametrize("without", [(), ("cursors",)], ids=["as it is", "decided again"])

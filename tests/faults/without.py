@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 import automation.dispatch.decide
 import automation.ledger.runs
+import automation.runner.attempt
 import automation.scheduler.firing
 import automation.scheduler.housekeeping
 import automation.worker.keeper
@@ -159,6 +160,23 @@ def poison() -> None:
     RetryPolicy.after_loss = lambda self, why, *, lost, **more: after_loss(self, why, lost=1, **more)
 
 
+def catch() -> None:
+    """What a job raises that is no failure goes on to whoever called it."""
+    verdict_after = automation.runner.attempt._after
+
+    def raised(services: Any, run: Any, spec: Any, error: BaseException, **more: Any) -> Any:
+        if isinstance(error, SystemExit | MemoryError):
+            raise error
+        return verdict_after(services, run, spec, error, **more)
+
+    automation.runner.attempt._after = raised
+
+
+def limits() -> None:
+    """Nobody ends what is past its hard limit."""
+    Leases.overdue = lambda *_: []
+
+
 def handing_back() -> None:
     """A worker that leaves says nothing of the runs that it has."""
     automation.worker.keeper.hand_back = lambda *_: []
@@ -199,6 +217,8 @@ PROTECTIONS = {
     "renewal": renewal,
     "main process": main_process,
     "poison": poison,
+    "catch": catch,
+    "limits": limits,
     "handing back": handing_back,
 }
 
