@@ -30,10 +30,12 @@ class App(Celery):
     ----------
     make_keeper: makes the keeper once Celery's worker is there; set in a worker only.
     keeper: looks after the worker's runs.
+    farewell: hears that the worker is to leave, also before there is a keeper.
     """
 
     make_keeper: Callable[[Any], Any]
     keeper: Any = None
+    farewell: Any = None
 
 
 def make_app(settings: Settings, endpoints: Endpoints) -> App:

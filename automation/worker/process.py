@@ -7,11 +7,9 @@ Never: decides anything about a run.
 from __future__ import annotations
 
 import logging
-import signal
 import warnings
 from collections.abc import Sequence
 from mmap import mmap
-from types import FrameType
 from typing import Any
 
 from celery import bootsteps
@@ -21,14 +19,15 @@ from celery.utils.log import get_multiprocessing_logger
 
 from automation.broker.endpoints import endpoints
 from automation.broker.key import secret_key
-from automation.queue.app import App, make_app, queue_name
+from automation.queue.app import make_app, queue_name
 from automation.queue.door import Door
 from automation.services import Services
 from automation.sight import Sight
-from automation.supervise.signals import hang_up_is_ignored, ignore_ending
+from automation.supervise.signals import ignore_ending
 from automation.text import count
 from automation.worker.alarm import no_alarm, ring_every, silence
 from automation.worker.consumer import PatientConsumer
+from automation.worker.farewell import Farewell, leave_it_to_the_main_process
 from automation.worker.keeper import Keeper
 from automation.worker.task import Child, MakeStandIn, register
 
@@ -60,6 +59,7 @@ class KeeperStep(bootsteps.StartStopStep):
             worker.timer.call_repeatedly(0.1, keeper.leaving),
         ]
         ring_every(keeper.renew_every / 2, keeper.beat_late)
+        worker.app.farewell.pass_on()
 
     def stop(self, _worker: Any) -> None:
         """End the beat."""
@@ -82,7 +82,6 @@ def run_worker(services: Services, queues: Sequence[str], concurrency: int, stan
     concurrency: runs at once, a process each.
     stand_in: makes who fires while no scheduler does; called in a child, and not before it is needed.
     """
-    nohup = hang_up_is_ignored()
     # Celery warns of root because of pickle, which we do not accept.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     # And with each lost connection of what a later version will do with tasks that are acknowledged late; ours are not.
@@ -96,17 +95,19 @@ def run_worker(services: Services, queues: Sequence[str], concurrency: int, stan
     # Shared with every child that is ever forked; one byte that says: leave.
     leaving = mmap(-1, 1)
     app.make_keeper = lambda worker: Keeper(services, door, worker, sight, leaving)
+    app.farewell = farewell = Farewell(app)
     app.steps["worker"].add(KeeperStep)
 
     def open_child(**_: Any) -> None:
         no_alarm()
+        leave_it_to_the_main_process()
         child = Child(settings, sight.name, leaving, stand_in)
         for task in tasks:
             type(task).child = child
 
     worker_process_init.connect(open_child, weak=False)
     setup_logging.connect(_our_logs, weak=False)
-    worker_ready.connect(_ready(app, nohup=nohup), weak=False)
+    worker_ready.connect(_ready, weak=False)
     worker = app.Worker(
         concurrency=concurrency,
         max_tasks_per_child=settings.runs_per_child or None,
@@ -121,6 +122,7 @@ def run_worker(services: Services, queues: Sequence[str], concurrency: int, stan
         quiet=True,
         task_events=settings.task_events,
     )
+    farewell.instead_of(worker)
     names = ", ".join(queues)
     _log.info("Worker %s takes runs from %s, %s at once", sight.name, names, count(concurrency, "run"))
     try:
@@ -139,20 +141,5 @@ def _our_logs(**_: Any) -> None:
     pool.setLevel(logging.WARNING)
 
 
-def _ready(app: App, *, nohup: bool) -> Any:
-    """When the worker is up: our way to stop in place of Celery's."""
-
-    def ready(**_: Any) -> None:
-        def leave(_signal: int, _frame: FrameType | None) -> None:
-            app.keeper.leave()
-
-        def leave_at_once(_signal: int, _frame: FrameType | None) -> None:
-            app.keeper.leave(at_once=True)
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, leave)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else leave)
-        signal.signal(signal.SIGQUIT, leave_at_once)
-        _log.info("Worker is ready")
-
-    return ready
+def _ready(**_: Any) -> None:
+    _log.info("Worker is ready")

@@ -82,6 +82,7 @@ DEEDS = {
     "segfault": segfault,
     "exit": lambda: os._exit(3),
     "memory": memory,
+    "eat": lambda: bytearray(2**31),
     "recursion": recursion,
     "leave": lambda: sys.exit(3),
     "fail": lambda: 1 / 0,

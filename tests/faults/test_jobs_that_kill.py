@@ -5,6 +5,8 @@ Each fault is done twice: to the product as it is, and with the protection taken
 
 from __future__ import annotations
 
+import resource
+
 import psutil
 import pytest
 
@@ -54,6 +56,37 @@ def test_f14_bites_where_losses_are_not_counted_and_limits_not_kept(scene):
 
     assert stage.outcomes(loops) == [None]
     assert stage.broken(loops) == {"lost"}
+
+
+def starved(scene, *without: str):
+    """A worker whose child may not have more than a gigabyte, and a run that asks for two."""
+    stage = scene()
+    worker = stage.begin("worker-1", "-c", "1", without=without)
+    for child in stage.children(worker):
+        resource.prlimit(child, resource.RLIMIT_AS, (2**30, 2**30))
+    run = stage.ask_for(what="eat")
+    stage.began(run)
+    return stage, worker, run
+
+
+def test_f16_a_run_that_asks_for_more_memory_than_its_process_may_have(scene):
+    """F16: each attempt failed and says of what; its process, and its worker, go on."""
+    stage, worker, run = starved(scene)
+    stage.ended(run, healthy := stage.ask_for())
+
+    assert (stage.outcomes(run), stage.outcomes(healthy)) == (["failed"] * 3, ["succeeded"])
+    assert "memory" in (stage.run(run).reason or "").lower()
+    assert len({one.pid for one in stage.attempts(run)}) == 1
+    assert worker.process.poll() is None
+    assert stage.verdict() == []
+
+
+def test_f16_bites_where_nobody_catches_it(scene):
+    """F16 where it goes on to Celery: no verdict, and the whole worker ends of it."""
+    stage, worker, run = starved(scene, "catch")
+    eventually(lambda: "Unrecoverable error" in stage.said(worker), stage.tails)
+
+    assert stage.outcomes(run) == [None]
 
 
 def killed_mains(scene, executions: int, without: tuple[str, ...] = ()):

@@ -10,6 +10,8 @@ import pytest
 from tests.faults.scene import eventually, kinds
 
 pytestmark = pytest.mark.slow
+#: After how long a message that nobody took is repeated here, in seconds.
+REPEAT = 3.0
 
 
 def runs_and_a_kill(scene, number: int, without: tuple[str, ...] = ()):
@@ -89,18 +91,19 @@ def test_f08_a_process_that_dies_with_a_message_in_its_hands(scene, measured, po
 def dies_with_a_message(scene, point: str, without: tuple[str, ...] = ()):
     """A worker whose main process, or whose child, strikes itself; a main process is followed by another worker."""
     stage = scene()
-    worker = stage.begin("worker-1", "-c", "1", at=point, mark=str(stage.sign), without=without)
+    rig = {"without": without, "repeat": REPEAT}
+    worker = stage.begin("worker-1", "-c", "1", at=point, mark=str(stage.sign), **rig)
     run = stage.ask_for()
     at = stage.struck(stage.sign, worker if point == "popped" else None)
     if point == "popped":
-        stage.begin("worker-2", "-c", "1", without=without)
+        stage.begin("worker-2", "-c", "1", **rig)
     return stage, run, at
 
 
 def test_f08_bites_where_nobody_rings_again(scene):
     """F08 without the second ring: the run waits for a message that was lost, while others are done."""
     stage, run, at = dies_with_a_message(scene, "handed", ("ringing",))
-    eventually(lambda: (stage.now() - at).total_seconds() > 2 * stage.REPEAT, stage.tails)
+    eventually(lambda: (stage.now() - at).total_seconds() > 2 * REPEAT, stage.tails)
     stage.ended(stage.ask_for())
 
     assert stage.run(run).state == "queued"

@@ -141,8 +141,8 @@ def main_process() -> None:
     renew, begin = Runs.renew, Child.__init__
     Runs.renew = _nothing
 
-    def with_a_thread(self: Child, settings: Any, worker: str, leaving: Any) -> None:
-        begin(self, settings, worker, leaving)
+    def with_a_thread(self: Child, settings: Any, worker: str, *more: Any) -> None:
+        begin(self, settings, worker, *more)
 
         def beat() -> None:
             while True:
