@@ -104,11 +104,11 @@ def transaction() -> None:
     """What a plugin leaves in `ctx.state` is written before its verdict, and not with it."""
     finish, keep = Runs.finish, automation.ledger.runs._keep
 
-    def apart(self: Runs, run: str, attempt: int, verdict: Any) -> bool:
+    def apart(self: Runs, run: str, attempt: int, verdict: Any, *more: Any) -> bool:
         if verdict.job_values is not None:
             with self._engine.begin() as connection:
                 keep(connection, run, verdict.job_values)
-        return finish(self, run, attempt, verdict)
+        return finish(self, run, attempt, verdict, *more)
 
     Runs.finish = apart
 
