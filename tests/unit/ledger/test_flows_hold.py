@@ -172,7 +172,12 @@ class Flows(RuleBasedStateMachine):
     def bring_back(self, data: st.DataObject) -> None:
         """A dead run is brought back."""
         dead = [one.id for one in self.known.values() if one.state == "dead"]
-        self.ledger.dead.replay([data.draw(st.sampled_from(dead))], "ana")
+        run_id = data.draw(st.sampled_from(sorted(dead)))
+        self.ledger.dead.replay([run_id], "ana")
+        if data.draw(st.booleans()):
+            claimed = self.ledger.runs.claim(run_id, Claimant("w", 1), HOUR, lambda _run: HOUR)
+            assert claimed is not None
+            self.ledger.runs.finish(run_id, claimed.attempt, Verdict(*ENDS["succeeds"]))
         self._look()
 
     @rule()
