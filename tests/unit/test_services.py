@@ -44,7 +44,7 @@ def test_wrong_environment_builds_nothing(build: Callable[..., Services]) -> Non
 
 def test_ledger_without_tables_says_how_to_make_them(build: Callable[..., Services]) -> None:
     """Looking makes none; who works without `up` makes or upgrades it."""
-    with pytest.raises(LedgerUnavailable, match="run: automation db upgrade"):
+    with pytest.raises(LedgerUnavailable, match="so does: automation db upgrade"):
         _ = build().ledger
     services = build()
 

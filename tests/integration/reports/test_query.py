@@ -226,7 +226,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
     """A misspelt path is not made into an empty database."""
     engine = make_engine(f"sqlite:///{tmp_path}/nothing.db", pooled=False, read_only=True)
 
-    with pytest.raises(JobFailed, match="unable to open database file"):
+    with pytest.raises(JobFailed, match="is not there yet"):
         ask(engine, "q", "SELECT 1", {}, max_rows=1, time_limit=timedelta(seconds=1), clock=SystemClock())
     assert not (tmp_path / "nothing.db").exists()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import Phase, given, settings
 
 from automation.clock import FrozenClock
 from automation.dispatch.backfill import past_fires, select
+from automation.dispatch.situation import Situation
 from automation.ledger import floors, standing
 from automation.ledger.ids import occurrence_id
 from automation.ledger.keep import Keep
@@ -101,6 +103,19 @@ EVENTS = st.lists(
 )
 
 
+def ahead(situation: Situation | None) -> Situation | None:
+    """Without what lies before every schedule of the job: no decision looks back so far."""
+    if situation is None:
+        return None
+    begin = min([situation.cursor, *(other.cursor for other in situation.others.values())])
+
+    def later(times: frozenset[datetime]) -> frozenset[datetime]:
+        return frozenset(time for time in times if time > begin)
+
+    others = {name: replace(other, decided=later(other.decided)) for name, other in situation.others.items()}
+    return replace(situation, recorded=later(situation.recorded), others=others)
+
+
 class History:
     """A ledger in which all this has happened."""
 
@@ -173,7 +188,7 @@ class History:
         """All that decisions know of the past."""
         due = [(job, schedule) for job in self.jobs.values() for schedule in job.schedules]
         situations = Situations(self.ledger, due)
-        known: dict[Any, Any] = {(job.name, one.id): situations.of(job, one) for job, one in due}
+        known: dict[Any, Any] = {(job.name, one.id): ahead(situations.of(job, one)) for job, one in due}
         known["holder"] = self.ledger.admission.holder("united", str(unique_key_of(self.jobs["united"], {})))
         known["newest"] = {name: self.ledger.memory.newest_artifacts(name) for name in self.jobs}
         known["open"] = self.ledger.queries.open()
