@@ -14,7 +14,7 @@ from datetime import datetime
 
 from automation.ledger.circuit import breaker_of
 from automation.ledger.ledger import Ledger
-from automation.ledger.rows import ProcessRow, RunRow
+from automation.ledger.rows import ProcessRow, RunRow, since_queued
 from automation.ledger.runs import Verdict
 from automation.ledger.states import Outcome, State
 from automation.project.order import RunSpec
@@ -38,14 +38,17 @@ def rescue(
     """
     gone = [process for process in ledger.processes.unfinished(host) if not is_alive(process)]
     freed = 0
-    for run in ledger.leases.held_by([process.id for process in gone]):
-        freed += lose(ledger, run, f"its worker {run.worker} is gone", now)
+    held = ledger.leases.held_by([process.id for process in gone])
+    for run in held:
+        freed += lose(ledger, run, f"its worker {run.worker} is gone", now, alone=_alone(run, held))
     for process in gone:
         freed += _ring_again(ledger, process)
         ledger.processes.stopped(process.id)
     if judge_leases:
-        for run in ledger.leases.expired():
-            freed += lose(ledger, run, f"its worker {run.worker} stopped renewing its lease", now)
+        expired = ledger.leases.expired()
+        for run in expired:
+            why = f"its worker {run.worker} stopped renewing its lease"
+            freed += lose(ledger, run, why, now, alone=_alone(run, expired))
         ledger.runs.expire()
     return freed
 
@@ -64,30 +67,52 @@ def _ring_again(ledger: Ledger, process: ProcessRow) -> int:
     return len(found)
 
 
-def lose(ledger: Ledger, run: RunRow, why: str, now: datetime) -> bool:
-    """Record that the run's newest attempt was lost with its worker; False when somebody else already did."""
-    verdict = loss_verdict(run, why, now)
+def _alone(run: RunRow, lost: Sequence[RunRow]) -> bool:
+    return sum(other.worker == run.worker for other in lost) == 1
+
+
+def lose(ledger: Ledger, run: RunRow, why: str, now: datetime, *, alone: bool = True) -> bool:
+    """Record that the run's newest attempt was lost with its worker; False when somebody else already did.
+
+    Parameters
+    ----------
+    alone: no other run was lost with the same process. Who was not may have had no part in its end, which counts against
+        it from the second time on.
+    """
+    verdict = loss_verdict(run, why, now, counts=alone or _shared_before(ledger, run))
     if not ledger.runs.finish(run.id, run.attempt, verdict, breaker_of(run.spec)):
         return False
     _log.warning("Run %s of job %s was lost in attempt %d: %s", run.id, run.job, run.attempt, why)
     return True
 
 
-def loss_verdict(run: RunRow, why: str, now: datetime) -> Verdict:
-    """Cancelled if somebody asked for that; else back to the queue at once, or dead when as many attempts as `max_lost` were lost."""
+def _shared_before(ledger: Ledger, run: RunRow) -> bool:
+    """Whether an attempt of the run was lost and not counted since it was queued."""
+    attempts = since_queued(run, ledger.queries.attempts(run.id))
+    return sum(one.outcome == Outcome.LOST for one in attempts) > run.losses
+
+
+def loss_verdict(run: RunRow, why: str, now: datetime, *, counts: bool = True) -> Verdict:
+    """Cancelled if somebody asked for that; else back to the queue at once, or dead when as many attempts as `max_lost` were lost.
+
+    Parameters
+    ----------
+    counts: whether the loss is one of those.
+    """
     if run.cancel_requested_at is not None:
         reason = f"cancelled, and {why}"
         return Verdict(
             Outcome.LOST, State.CANCELLED, reason, spends=False, loses=True, failure_class="lost", message=why
         )
-    decision = _policy(run).after_loss(why, lost=run.losses + 1, now=now, since=run.queued_at)
+    policy, lost = _policy(run), run.losses + counts
+    decision = policy.after_loss(why, lost=lost, now=now, since=run.queued_at)
     return Verdict(
         outcome=Outcome.LOST,
         state=State.DEAD if decision.retry_at is None else State.QUEUED,
         reason=decision.reason,
         due_at=decision.retry_at,
         spends=False,
-        loses=True,
+        loses=counts,
         failure_class="lost",
         message=why,
     )

@@ -121,6 +121,32 @@ def test_job_that_kills_its_workers_becomes_a_dead_letter(shop: Shop) -> None:
     assert found.reason == "2 attempts lost with their worker; last: its worker w1 is gone"
 
 
+def test_a_run_that_shared_its_worker_is_not_blamed_for_the_first_death(shop: Shop) -> None:
+    """Which of them killed it nobody knows; who is there each time is dead in the end."""
+    killer, other = shop.queued(max_lost=2), shop.queued(max_lost=2)
+    for worker in ("w0", "w1", "w2"):
+        shop.claim(killer, worker)
+        if worker == "w0":
+            shop.claim(other, worker)
+        assert shop.rescue(alive=False) == (2 if worker == "w0" else 1)
+        losses = shop.run(killer).losses
+        assert losses == int(worker[1])
+
+    assert (shop.run(killer).state, shop.run(other).state, shop.run(other).losses) == ("dead", "queued", 0)
+
+
+def test_of_deaths_that_a_run_shared_only_the_first_is_forgiven(shop: Shop) -> None:
+    """So that two that always run together, one of which kills, are no loop."""
+    killer, other = shop.queued(max_lost=2), shop.queued(max_lost=2)
+    for number in range(3):
+        for run_id in (killer, other):
+            shop.claim(run_id, f"w{number}")
+        shop.clock.advance(seconds=21)  # the lease of both runs out, as with a worker on another machine
+        assert shop.rescue(alive=True) == 2
+
+    assert [(shop.run(one).state, shop.run(one).losses) for one in (killer, other)] == [("dead", 2)] * 2
+
+
 def test_a_lost_run_is_not_begun_again_after_its_deadline(shop: Shop) -> None:
     """Its `total_deadline` counts for attempts that were lost as for those that failed."""
     policy = RetryPolicy(total_deadline=timedelta(minutes=10))
