@@ -63,6 +63,7 @@ def test_an_error_is_said_where_users_look_and_stops_nothing(machine, eventually
     assert "Changed files are not active" not in dashboard(machine)
 
 
+@pytest.mark.slow
 def test_a_new_plugin_and_its_change_come_to_the_worker(machine, eventually):
     """Nobody stops and starts anything."""
     machine.write("jobs/greet.py", PLUGIN.format(greeting="good morning"))

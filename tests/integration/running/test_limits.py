@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import pairwise
 
+import pytest
+
 JOBS = """
 [jobs.few]
 plugin  = "act"
@@ -19,6 +21,7 @@ rate    = "2/s"
 """
 
 
+@pytest.mark.slow
 def test_two_workers_together_keep_to_the_limits(stack):
     """Without a scheduler: never more at work than `max_running`, never more beginnings in a second than the rate."""
     (stack.root / "automation.toml").write_text("[limits.few]\nmax_running = 1\n")

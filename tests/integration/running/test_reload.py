@@ -44,6 +44,7 @@ def each_second(moments: list[Any]) -> bool:
     return moments == [moments[0] + n * SECOND for n in range(len(moments))]
 
 
+@pytest.mark.slow
 def test_a_broken_file_changes_nothing_and_says_so(stack):
     """Not even the good file that changed with it; the problem stands in the log and in the scheduler's report."""
     stack.declare(job("act"))

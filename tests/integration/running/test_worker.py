@@ -97,6 +97,7 @@ def test_a_run_can_be_asked_to_stop(shared):
     assert shared.ended(run_id).reason.endswith("told to stop")
 
 
+@pytest.mark.slow
 def test_a_stopping_worker_hands_back_what_it_cannot_finish(stack):
     """SIGTERM, the grace time over: the run is interrupted, no attempt is spent, another worker does it."""
 

@@ -224,7 +224,7 @@ class History:
         return {fire.nominal_time for fire in select(fires, recorded, {}, "missing", forgotten=until) if fire.runs}
 
 
-@settings(max_examples=20, phases=[Phase.generate])
+@settings(max_examples=12, phases=[Phase.generate])
 @given(
     events=EVENTS,
     days=st.integers(1, 200),
