@@ -74,6 +74,7 @@ def test_pause_holds_until_it_is_ended(up, eventually):
     assert {state for (_, state, _), paused in zip(found, held, strict=True) if paused} == {"skipped"}
 
 
+@pytest.mark.slow
 def test_backfill_fills_days_in_their_order(up):
     """Each day once, the oldest first, by the clocks of the schedule's zone; asked again, there is nothing to run."""
     span = ("--from", "2026-03-28", "--to", "2026-03-31")

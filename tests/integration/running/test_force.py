@@ -98,6 +98,7 @@ def test_other_signals_that_end_a_worker_are_no_crash(stack, number: signal.Sign
     assert stack.services.ledger.processes.alive("worker") == []
 
 
+@pytest.mark.slow
 def test_a_run_that_holds_too_much_memory_is_ended(shared):
     """A failure of its own class, tried again as its policy says; the worker goes on."""
     run = shared.ended(shared.run("hungry", "-p", "what=grow")["id"])

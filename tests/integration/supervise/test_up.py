@@ -202,6 +202,7 @@ def test_a_celery_worker_runs_on_it_and_goes_with_it(up, project, eventually, le
     assert left(pids) == []
 
 
+@pytest.mark.slow
 def test_changed_plugins_let_workers_begin_anew(up, project):
     """When the new code can be loaded; with what cannot be, and for what is not concerned, everything runs on."""
     running = up("worker: python stay.py worker\nother: python stay.py other\n")

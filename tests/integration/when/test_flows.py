@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 AT_SEVEN = 'cron = "0 7 * * *"'
 
@@ -89,6 +91,7 @@ def test_a_weekly_job_joins_on_its_day(time_machine, job, utc):
     }
 
 
+@pytest.mark.slow
 def test_an_outage_leaves_no_flow_half_done(time_machine, job, utc):
     """Scheduler and workers are away, the scheduler dies between recording and publishing: every flow comes to its end."""
     start = utc(2026, 3, 2)
