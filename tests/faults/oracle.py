@@ -166,17 +166,28 @@ def unexplained(evidence: Evidence) -> Iterator[str]:
     """Attempts without a reason, and work that no attempt accounts for."""
     attempts = _attempts(evidence)
     known = {(one.run_id, one.attempt, one.pid) for one in evidence.attempts}
+    shared = _shared(evidence)
     for run in evidence.runs:
         mine = attempts[run.id]
         if [one.attempt for one in mine] != list(range(1, run.attempt + 1)):
             yield f"{_of(run)} is at attempt {run.attempt} and has the attempts {[one.attempt for one in mine]}"
         if bare := [one.attempt for one in mine[:-1] if one.outcome not in REASONS]:
             yield f"{_of(run)} was tried again, and nothing says why after attempts {bare}"
-        if run.losses != (said := sum(one.outcome == "lost" for one in mine)):
+        said = sum(one.outcome == "lost" for one in mine)
+        if not said - (run.id in shared) <= run.losses <= said:
             yield f"{_of(run)} counts {run.losses} losses, and {said} of its attempts were lost"
     for line in evidence.lines:
         if (line.run, line.attempt, line.pid) not in known:
             yield f"process {line.pid} worked on attempt {line.attempt} of run {line.run}, which the ledger does not know"
+
+
+def _shared(evidence: Evidence) -> set[str]:
+    """The runs that were lost with a worker that had others at work: whose first loss of that kind need not count."""
+    lost_with: defaultdict[str, set[str]] = defaultdict(set)
+    for one in evidence.attempts:
+        if one.outcome == "lost":
+            lost_with[one.worker].add(one.run_id)
+    return {run for together in lost_with.values() if len(together) > 1 for run in together}
 
 
 def together(evidence: Evidence) -> Iterator[str]:

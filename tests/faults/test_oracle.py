@@ -184,6 +184,16 @@ def test_an_attempt_without_a_reason_and_work_without_an_attempt_are_unexplained
     assert kinds(replace(right, lines=(*right.lines, replace(right.lines[0], pid=9)))) == {"unexplained"}
 
 
+def test_one_loss_is_forgiven_to_a_run_that_was_lost_with_others(right):
+    """Nobody knows which of them ended their worker; a second such loss counts."""
+    first, lost, last = right.attempts
+    other = replace(lost, run_id=id_of(0), attempt=1)
+    assert kinds(changed(replace(right, attempts=(first, lost, last)), 1, losses=0)) == {"unexplained"}
+    assert "counts 0 losses" not in str(judge(changed(replace(right, attempts=(other, lost, last)), 1, losses=0)))
+    twice = (other, lost, replace(last, outcome="lost"))
+    assert "counts 0 losses" in str(judge(changed(replace(right, attempts=twice), 1, losses=0)))
+
+
 def test_two_runs_in_one_place_are_together(right):
     """The second began while the first was at work."""
     early = tuple(replace(line, at=line.at - seconds(9.5)) if line.run == id_of(1) else line for line in right.lines)
