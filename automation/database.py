@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,9 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from automation.clock import SystemClock
+from automation.commits import take_turns
 from automation.errors import InvalidInput
 from automation.secrets import mask_urls
-from automation.turns import Turn, WriteAheadLog
 
 _DRIVERS = {
     "sqlite": "sqlite+pysqlite",
@@ -143,67 +142,9 @@ def _sqlite_engine(url: URL, *, pooled: bool, durable: bool, read_only: bool) ->
 
     sa.event.listen(engine, "connect", on_connect)
     if durable and url.database and url.database != ":memory:":
-        _take_turns(engine, Path(url.database))
+        take_turns(engine, Path(url.database))
     sa.event.listen(engine, "begin", on_begin)
     return engine
-
-
-def _take_turns(engine: sa.Engine, path: Path) -> None:
-    """Let writers of our own file queue up before they begin; a turn ends when the connection is given back."""
-
-    def on_connect(_connection: object, record: Any) -> None:
-        record.info["turn"] = Turn(Path(f"{path}-turn"), SystemClock())
-        record.info["log"] = WriteAheadLog(Path(f"{path}-wal"))
-
-    def on_close(_connection: object, record: Any) -> None:
-        record.info.pop("turn").close()
-        record.info.pop("log").close()
-
-    def on_checkin(_connection: object, record: Any) -> None:
-        if "turn" in record.info:
-            record.info["turn"].give()
-
-    def on_begin(connection: sa.Connection) -> None:
-        if not connection.get_execution_options().get("reads_only", False):
-            connection.info["turn"].take()
-
-    sa.event.listen(engine, "connect", on_connect)
-    sa.event.listen(engine, "close", on_close)
-    sa.event.listen(engine, "checkin", on_checkin)
-    sa.event.listen(engine, "begin", on_begin)
-
-
-@contextmanager
-def light(engine: sa.Engine, *, sync: bool = False) -> Iterator[sa.Connection]:
-    """A write transaction that survives the death of every process, and on our SQLite file not always that of the machine.
-
-    For what is true only as long as the machine is up, or may be done again. What is committed after it, by whomever,
-    is never on disk without it. On a server, which may die alone, it is like any other.
-
-    Parameters
-    ----------
-    sync: bring it to disk after all, once the next writer has its turn.
-    """
-    with engine.connect() as connection:
-        raw = connection.connection.driver_connection if "log" in connection.info else None
-        if raw is None:
-            with connection.begin():
-                yield connection
-            return
-        raw.execute("PRAGMA synchronous = NORMAL")
-        try:
-            with connection.begin():
-                yield connection
-        finally:
-            raw.execute("PRAGMA synchronous = FULL")
-        if sync:
-            connection.info["turn"].give()
-            connection.info["log"].sync()
-
-
-#: A write transaction that is on disk when the block has ended, as one of `engine.begin()`; but on our SQLite file others
-#: may write while the disk is at work.
-synced = partial(light, sync=True)
 
 
 @contextmanager

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from automation.artifacts import Artifact
 from automation.clock import Clock
-from automation.database import insert_or_ignore, light, reading, synced
+from automation.commits import light, synced
+from automation.database import insert_or_ignore, reading
 from automation.errors import Refused
 from automation.ledger.again import again
 from automation.ledger.states import State

@@ -16,7 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from automation.clock import Clock
-from automation.database import insert_or_ignore, light, reading, synced
+from automation.commits import light, synced
+from automation.database import insert_or_ignore, reading
 from automation.ledger import breakers, flows, gates, places, stopping
 from automation.ledger.circuit import Breaker
 from automation.ledger.rows import NewRun, RunRow, Waiting, run_values

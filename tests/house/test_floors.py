@@ -22,7 +22,7 @@ FLOORS = {
         *("settings", "database", "retry", "triggers", "supervise", "limits"),
         *("net", "rendering", "artifacts", "demo", "scaffold"),
     },
-    1: {"errors", "clock", "text", "events", "logs", "secrets", "turns"},
+    1: {"errors", "clock", "text", "events", "logs", "secrets", "turns", "commits"},
 }
 FLOOR = {unit: floor for floor, units in FLOORS.items() for unit in units}
 ENGINES = {"scraping", "cleanup", "reports", "mail", "command"}
