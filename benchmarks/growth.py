@@ -3,8 +3,8 @@
 A ledger of `--rows` ended runs of a thousand jobs, over the last 91 days, each with its occurrence, its attempt and, in the
 last 30 days, a line of log: what retention leaves of a project that makes so many runs in 90 days.
 
-Owns: a ledger of its own, in a folder or a database that is removed at the end.
-Never: touches another one.
+Owns: the questions, and how they are timed.
+Never: touches another ledger than its own.
 """
 
 from __future__ import annotations
@@ -12,19 +12,16 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import secrets
-import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.schema import CreateIndex
+from history import FILES, ledger_of, project_of
 
 from automation.clock import SystemClock
 from automation.dispatch.evidence import gather
@@ -37,148 +34,14 @@ from automation.ledger.ledger import Ledger
 from automation.ledger.occurrences import Decided
 from automation.ledger.rows import NewRun
 from automation.ledger.runs import Claimant, Verdict
-from automation.ledger.schema import open_engine, upgrade
 from automation.ledger.states import Kind, Outcome, State
-from automation.ledger.tables import metadata, runs
-from automation.project.load import load_project
+from automation.ledger.tables import runs
 from automation.project.order import run_of
-from automation.registry import load_registry
 from automation.scheduler.activate import activate
 from automation.scheduler.situations import Situations
 from automation.services import Services, build_services
 
-MOST_JOBS, DAYS = 1000, 91
 TIMES = 20
-FILES = 'plugin = "shell"\nevery = "1h"\nparams.command = "true"\n'
-NUMBERS = (
-    "WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last}), "
-    "m AS MATERIALIZED (SELECT i, {moment} AS t FROM n)"
-)
-#: How each database says the moment of a number: the runs are spread evenly, the first is the oldest.
-MOMENT = {
-    "sqlite": "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-' || ({days} * 86400.0 * ({rows} - i) / {rows}) || ' seconds')",
-    "postgresql": "now() - make_interval(secs => {days} * 86400.0 * ({rows} - i) / {rows})",
-}
-#: Ids are as random as real ones.
-TEXT = {
-    "sqlite": "printf('%08x%012d', i * 2654435761 % 4294967296, i)",
-    "postgresql": "lpad(to_hex(i::bigint * 2654435761 % 4294967296), 8, '0') || lpad(i::text, 12, '0')",
-}
-KEYS = {"runs": "id", "attempts": "run_id, attempt", "occurrences": "job, schedule, nominal_time"}
-JOB = {"sqlite": "'job' || (i % {jobs})", "postgresql": "'job' || (i % {jobs})"}
-AT_ONCE = 1_000_000
-
-
-@contextmanager
-def ledger_of(url: str | None, rows: int) -> Iterator[Ledger]:
-    """A ledger with so many runs."""
-    with tempfile.TemporaryDirectory(prefix="automation-growth-") as folder:
-        name = f"growth_{secrets.token_hex(4)}"
-        path = None if url else Path(folder, "ledger.db")
-        server = (
-            sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
-            if url
-            else None
-        )
-        if server is not None:
-            with server.connect() as connection:
-                connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        engine = open_engine(f"{url.rpartition('/')[0]}/{name}" if url else f"sqlite:///{path}")
-        try:
-            upgrade(engine)
-            fill(engine, rows)
-            yield Ledger(engine, SystemClock())
-        finally:
-            engine.dispose()
-            if server is not None:
-                with server.connect() as connection:
-                    connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def fill(engine: sa.Engine, rows: int) -> None:
-    """Make the rows, the indexes afterwards, which is faster."""
-    dialect = engine.dialect.name
-    moment = MOMENT[dialect].format(days=DAYS, rows=rows)
-    job = JOB[dialect].format(jobs=min(MOST_JOBS, rows // 100))
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "schedules").mkdir()
-        Path(folder, "schedules", "a.toml").write_text(f"[jobs.job0]\n{FILES}")
-        example = load_project(Path(folder), load_registry(Path(folder)), {}).jobs["job0"]
-    now = SystemClock().now()
-    spec = json.dumps(dict(run_of(example, kind=Kind.SCHEDULED, nominal_time=now, now=now).spec)).replace("'", "''")
-    young = f"i > {rows} * {DAYS - 30} / {DAYS}"
-    state = f"CASE WHEN i % 100 = 0 AND {young} THEN 'dead' ELSE 'succeeded' END"
-    columns = {
-        "id": TEXT[dialect], "job": job, "plugin": "'shell'", "schedule": "'main'", "kind": "'scheduled'",
-        "nominal_time": "t", "window_start": "t", "queued_at": "t", "due_at": "t", "started_at": "t",
-        "finished_at": "t", "state": state, "attempt": "1", "spent": "1", "losses": "0", "max_attempts": "3",
-        "queue": "'default'", "priority": "5", "spec": f"'{spec}'", "revision": "1", "worker": "'w1'", "pid": "1",
-        "rings": "0", "overlap_key": job, "max_running": "1",
-    }  # fmt: skip
-    attempt = {
-        "run_id": TEXT[dialect], "attempt": "1", "worker": "'w1'", "pid": "1", "started_at": "t", "finished_at": "t",
-        "outcome": "'succeeded'",
-    }  # fmt: skip
-    decided = {
-        "job": job, "schedule": "'main'", "nominal_time": "t", "decision": "'queued'", "decided_at": "t", "revision": "1",
-        "run_id": TEXT[dialect],
-    }  # fmt: skip
-    line = {
-        "run_id": TEXT[dialect],
-        "attempt": "1",
-        "at": "t",
-        "level": "'info'",
-        "message": "'a line of some length of a log'",
-    }
-    indexes = [
-        index
-        for table in metadata.sorted_tables
-        for index in table.indexes
-        if table.name in ("automation_runs", "automation_logs")
-    ]
-    with engine.begin() as connection:
-        for index in indexes:
-            index.drop(connection)
-        for table in KEYS if dialect == "postgresql" else ():
-            connection.exec_driver_sql(f"ALTER TABLE automation_{table} DROP CONSTRAINT pk_automation_{table}")
-    statements = (
-        f"INSERT INTO automation_{table} ({', '.join(values)}) {NUMBERS.format(moment=moment, first=first, last=min(first + AT_ONCE - 1, rows))} "
-        f"SELECT {', '.join(values.values())} FROM m{where}"
-        for first in range(1, rows + 1, AT_ONCE)
-        for table, values, where in (
-            ("runs", columns, ""),
-            ("attempts", attempt, ""),
-            ("occurrences", decided, ""),
-            ("logs", line, f" WHERE {young}"),
-        )
-    )
-    if dialect == "sqlite":
-        engine.dispose()
-        with closing(sqlite3.connect(engine.url.database or "", isolation_level=None)) as quick:
-            for setting in (
-                "journal_mode = OFF",
-                "synchronous = OFF",
-                "cache_size = -3000000",
-                "locking_mode = EXCLUSIVE",
-            ):
-                quick.execute(f"PRAGMA {setting}")
-            for statement in statements:
-                quick.execute(statement)
-            for index in indexes:
-                quick.execute(str(CreateIndex(index).compile(dialect=engine.dialect)))
-        return
-    for statement in statements:
-        with engine.begin() as connection:
-            connection.exec_driver_sql(statement.replace("%", "%%"))
-    with engine.begin() as connection:
-        for table, key in KEYS.items():
-            connection.exec_driver_sql(
-                f"ALTER TABLE automation_{table} ADD CONSTRAINT pk_automation_{table} PRIMARY KEY ({key})"
-            )
-        for index in indexes:
-            index.create(connection)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM ANALYZE")
 
 
 def main() -> None:
@@ -235,10 +98,7 @@ def _thousand(services: Services) -> None:
 def asked(ledger: Ledger, *, explain: bool) -> dict[str, Any]:
     """For each thing that is asked or done, its milliseconds as `timed` has them."""
     now = SystemClock().now()
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "schedules").mkdir()
-        Path(folder, "schedules", "a.toml").write_text("".join(f"[jobs.job{n}]\n{FILES}" for n in range(10)))
-        project = load_project(Path(folder), load_registry(Path(folder)), {})
+    project = project_of(10)
     specs = {(job.name, one.id): one.spec for job in project.jobs.values() for one in job.schedules}
     revision = ledger.occurrences.activate("growth", specs, "growth")
     known = ledger.queries.runs(job="job1", limit=20)[-1].id
