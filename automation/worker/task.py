@@ -85,20 +85,29 @@ class Child:
         return self._leaving[0] != 0
 
 
-class RunTask(Task[Any, None]):
-    """One delivery of a run's message."""
+class _ChildTask(Task[Any, None]):
+    """What the tasks of a child have in common."""
 
-    name = RUN_TASK
     Request = "automation.worker.consumer:PromptRequest"
     ignore_result = True
     acks_late = False
     child: Child | None = None
 
+    def begin(self) -> Child:
+        """What it works with; from here on the main process decides when it ends."""
+        assert self.child is not None, "the child's services are made before its first task"
+        _leave_stopping_to_the_main_process()
+        return self.child
+
+
+class RunTask(_ChildTask):
+    """One delivery of a run's message."""
+
+    name = RUN_TASK
+
     def run(self, run_id: Any = None, signed: Any = None, *_: Any, **__: Any) -> None:
         """Do one attempt of the run, if it is there to be claimed."""
-        child = self.child
-        assert child is not None, "the child's services are made before its first task"
-        _leave_stopping_to_the_main_process()
+        child = self.begin()
         if not genuine(child.key, run_id, signed):
             _log.warning("A message that nobody here signed was thrown away")
             return
@@ -107,36 +116,28 @@ class RunTask(Task[Any, None]):
             child.ring_for_the_next(ended.run)
 
 
-class DeliverTask(Task[Any, None]):
+class DeliverTask(_ChildTask):
     """Send what is due in the outbox."""
 
     name = DELIVER_TASK
-    Request = "automation.worker.consumer:PromptRequest"
-    ignore_result = True
-    child: Child | None = None
 
     def run(self, *_: Any, **__: Any) -> None:
         """Deliver; whoever else delivers at the same time claims other mails."""
-        assert self.child is not None, "the child's services are made before its first task"
-        _leave_stopping_to_the_main_process()
-        deliver(self.child.services, stopping=self.child.leaving)
+        child = self.begin()
+        deliver(child.services, stopping=child.leaving)
 
 
-class StandInTask(Task[Any, None]):
+class StandInTask(_ChildTask):
     """Fire what is due, where still no scheduler leads."""
 
     name = STAND_IN_TASK
-    Request = "automation.worker.consumer:PromptRequest"
-    ignore_result = True
-    child: Child | None = None
 
     def run(self, *_: Any, **__: Any) -> None:
         """Fire; beside a scheduler, or another one who does this, it changes nothing."""
-        assert self.child is not None, "the child's services are made before its first task"
-        _leave_stopping_to_the_main_process()
+        child = self.begin()
         try:
-            if not self.child.leaving() and not scheduler_leads(self.child.services):
-                self.child.stand_in.fire()
+            if not child.leaving() and not scheduler_leads(child.services):
+                child.stand_in.fire()
         except (SQLAlchemyError, AutomationError) as error:
             _log.warning("What is due waits: %s", error)
 
