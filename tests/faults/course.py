@@ -226,6 +226,17 @@ class Course(Stack):
         """The schedulers and workers that did not end by themselves."""
         return [role for role, one in self.members.items() if role not in self.broker_roles and one.is_up]
 
+    def wrong_after(self, fault: str, measured: Callable[..., None]) -> list[str]:
+        """Once something new was done: what was broken of the promises, and whether a process ended by itself.
+
+        Parameters
+        ----------
+        measured: takes the seconds until then.
+        """
+        measured(fault, self.recovered(now()))
+        there = self.alive()
+        return self.judged() + ([] if there == ["scheduler-1", "worker-1"] else [f"of the processes there are {there}"])
+
     # --- ending --------------------------------------------------------------------------------------------------
 
     def leave(self) -> list[str]:

@@ -6,7 +6,10 @@ Never: starts anything.
 
 from __future__ import annotations
 
-PLUGIN = '''
+from tests.faults.project import TELL
+
+PLUGIN = (
+    '''
 """What the fault tests run: each step of an attempt leaves a line in a file that the product does not know."""
 
 import ctypes, json, os, resource, signal, sys, time
@@ -95,15 +98,9 @@ DEEDS = {
 LEASES_LONG = 9_000_000
 
 
-def _tell(ctx: Context, what: str) -> None:
-    line = {"what": what, "run": ctx.run_id, "attempt": ctx.attempt, "pid": os.getpid(), "at": datetime.now(UTC).isoformat()}
-    file = os.open(ctx.project / "effects.log", os.O_APPEND | os.O_WRONLY | os.O_CREAT, 0o600)
-    try:
-        os.write(file, (json.dumps(line) + "\\n").encode())
-        os.fsync(file)
-    finally:
-        os.close(file)
 '''
+    + TELL
+)
 
 BY_HAND = """
 [jobs.deed]

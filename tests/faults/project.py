@@ -69,7 +69,19 @@ max_queued = 500
 params = { counts = true, fails = 10 }
 """
 
-PLUGIN = '''
+#: Of every plugin of the fault tests: a line of the effect log, on disk before it goes on.
+TELL = """def _tell(ctx: Context, what: str) -> None:
+    line = {"what": what, "run": ctx.run_id, "attempt": ctx.attempt, "pid": os.getpid(), "at": datetime.now(UTC).isoformat()}
+    file = os.open(ctx.project / "effects.log", os.O_APPEND | os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        os.write(file, (json.dumps(line) + "\\n").encode())
+        os.fsync(file)
+    finally:
+        os.close(file)
+"""
+
+PLUGIN = (
+    '''
 """What the torment runs: each attempt and each effect leaves a line in a file that the product does not know."""
 
 import json, os, time, zlib
@@ -103,15 +115,9 @@ def act(ctx: Context, seconds: float = 0.05, fails: int = 0, counts: bool = Fals
     return {"attempt": ctx.attempt}
 
 
-def _tell(ctx: Context, what: str) -> None:
-    line = {"what": what, "run": ctx.run_id, "attempt": ctx.attempt, "pid": os.getpid(), "at": datetime.now(UTC).isoformat()}
-    file = os.open(ctx.project / "effects.log", os.O_APPEND | os.O_WRONLY | os.O_CREAT, 0o600)
-    try:
-        os.write(file, (json.dumps(line) + "\\n").encode())
-        os.fsync(file)
-    finally:
-        os.close(file)
 '''
+    + TELL
+)
 
 
 FILES = {"schedules/torment.toml": SCHEDULES, "jobs/act.py": PLUGIN}

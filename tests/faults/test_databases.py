@@ -43,15 +43,9 @@ def course(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture
-def done_again(course: Course, measured: Callable[..., None]) -> Callable[[str], None]:
-    """`done_again(what)`: something new was done, by the processes that were there, and no promise was broken."""
-
-    def check(what: str) -> None:
-        measured(f"{SERVERS[course.ledger_kind]}: {what}, {course.ledger_kind}", course.recovered(now()))
-        assert course.judged() == []
-        assert course.alive() == ["scheduler-1", "worker-1"]
-
-    return check
+def wrong_after(course: Course, measured: Callable[..., None]) -> Callable[[str], list[str]]:
+    """`wrong_after(what)`: what is wrong once something new was done; nothing, where every promise held."""
+    return lambda what: course.wrong_after(f"{SERVERS[course.ledger_kind]}: {what}, {course.ledger_kind}", measured)
 
 
 def execute(course: Course, *statements: str) -> None:
@@ -63,30 +57,30 @@ def execute(course: Course, *statements: str) -> None:
 
 
 @pytest.mark.parametrize("times", lengths(3, 60))
-def test_f29_f31_the_server_ends_every_connection(course, done_again, times):
+def test_f29_f31_the_server_ends_every_connection(course, wrong_after, times):
     """As an administrator does, once a second: pg_terminate_backend, KILL."""
     for _ in range(times):
         course.cut_ledger()
         course.pass_time(1)
-    done_again("every connection ended")
+    assert wrong_after("every connection ended") == []
 
 
 @pytest.mark.parametrize("seconds", lengths(2, 10, 60))
-def test_f29_f31_the_server_restarts(course, done_again, seconds):
+def test_f29_f31_the_server_restarts(course, wrong_after, seconds):
     """Connections break off, new ones are refused for a while."""
     course.tell("refuse")
     course.pass_time(seconds)
     course.tell("pass")
-    done_again("restart")
+    assert wrong_after("restart") == []
 
 
 @soak
-def test_f29_f31_the_way_says_nothing(course, done_again):
+def test_f29_f31_the_way_says_nothing(course, wrong_after):
     """A failover that nobody tells of: what was on its way is lost, and no connection ends."""
     course.tell("swallow")
     course.pass_time(10)
     course.tell("cut")
-    done_again("nothing comes through")
+    assert wrong_after("nothing comes through") == []
 
 
 #: Every third change of a run, or of an occurrence, is refused as the server refuses one that another stood in the way of.
@@ -129,7 +123,7 @@ CODES = {
         pytest.param("lock wait timeout", marks=soak),
     ],
 )
-def test_f29_f31_the_server_refuses_a_transaction(course, done_again, what):
+def test_f29_f31_the_server_refuses_a_transaction(course, wrong_after, what):
     """Every third one: deadlock, serialization failure, lock wait timeout. Each is tried again."""
     code = CODES[what][course.ledger_kind]
     execute(
@@ -141,17 +135,17 @@ def test_f29_f31_the_server_refuses_a_transaction(course, done_again, what):
         eventually(lambda: "in the way" in course.said("scheduler-1") + course.said("worker-1"))
     finally:
         execute(course, *LEAVE[course.ledger_kind])
-    done_again(what)
+    assert wrong_after(what) == []
 
 
 @pytest.mark.parametrize("seconds", lengths(2, 60))
-def test_f29_f31_a_foreign_transaction_holds_every_run(course, done_again, seconds):
+def test_f29_f31_a_foreign_transaction_holds_every_run(course, wrong_after, seconds):
     """Whoever wants to change one waits; on MariaDB until its lock wait timeout of fifty seconds."""
     engine = sa.create_engine(course.url, poolclass=sa.NullPool)
     with engine.connect() as foreign:
         foreign.exec_driver_sql("SELECT id FROM automation_runs FOR UPDATE").all()
         course.pass_time(seconds)
-    done_again("every run locked by another")
+    assert wrong_after("every run locked by another") == []
 
 
 # --- F30: a connection that is cut during COMMIT ---------------------------------------------------------------------

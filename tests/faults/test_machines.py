@@ -14,7 +14,7 @@ import pytest
 
 from automation.supervise.tether import die_with_parent
 from tests.integration.running.conftest import ROOT, Stack
-from tests.integration.running.servers import Server
+from tests.integration.running.servers import Server, stack_on_servers
 from tests.integration.running.test_scheduler import await_more, recorded
 
 pytestmark = pytest.mark.slow
@@ -63,15 +63,8 @@ def workers_of_b(services: Any) -> list[str]:
 @pytest.mark.usefixtures("may_unshare")
 def test_the_runs_of_a_machine_that_is_gone_are_done_by_the_other(tmp_path: Path, fresh_database) -> None:
     """When their leases have run out; nothing that was due is missing, and no attempt is made twice."""
-    root = tmp_path / "machine-a"
-    root.mkdir()
     with Server(tmp_path) as server:
-        stack = Stack(
-            root,
-            AUTOMATION_BROKER_URL=server.url,
-            AUTOMATION_SECRET_KEY="a key for this test only",
-            AUTOMATION_DATABASE_URL=fresh_database("postgresql"),
-        )
+        stack = stack_on_servers(tmp_path / "machine-a", server, fresh_database("postgresql"))
         stack.declare(JOBS)
         services = stack.services
         services.upgraded_ledger()

@@ -28,15 +28,9 @@ def course(tmp_path_factory: pytest.TempPathFactory, needs) -> Iterator[Course]:
 
 
 @pytest.fixture
-def done_again(course: Course, measured: Callable[..., None]) -> Callable[[str], None]:
-    """`done_again(what)`: something new was done, and no promise was broken."""
-
-    def check(what: str) -> None:
-        measured(f"F25: {what}", course.recovered(now()))
-        assert course.judged() == []
-        assert course.alive() == ["scheduler-1", "worker-1"]
-
-    return check
+def wrong_after(course: Course, measured: Callable[..., None]) -> Callable[[str], list[str]]:
+    """`wrong_after(what)`: what is wrong once something new was done; nothing, where every promise held."""
+    return lambda what: course.wrong_after(f"F25: {what}", measured)
 
 
 def at_work(course: Course) -> int:
@@ -45,23 +39,23 @@ def at_work(course: Course) -> int:
 
 
 @slow
-def test_f25_a_worker_is_killed_at_work(course, done_again):
+def test_f25_a_worker_is_killed_at_work(course, wrong_after):
     """As F06: its runs are another's, or its successor's."""
     at_work(course)
     course.kill("worker-1")
     course.start("worker-1")
-    done_again("a worker killed")
+    assert wrong_after("a worker killed") == []
 
 
 @slow
-def test_f25_a_child_is_killed_at_work(course, done_again):
+def test_f25_a_child_is_killed_at_work(course, wrong_after):
     """As F07: its run is freed at once."""
     os.kill(at_work(course), signal.SIGKILL)
-    done_again("a child killed")
+    assert wrong_after("a child killed") == []
 
 
 @slow
-def test_f25_a_worker_dies_with_messages_that_it_took(course, done_again):
+def test_f25_a_worker_dies_with_messages_that_it_took(course, wrong_after):
     """As F08: taken and acknowledged, and nothing was done; they are repeated."""
     taken = "SELECT COUNT(*) FROM automation_runs WHERE state = 'queued' AND published_at IS NOT NULL"
     worker = course.members["worker-1"]
@@ -69,32 +63,32 @@ def test_f25_a_worker_dies_with_messages_that_it_took(course, done_again):
     eventually(lambda: course.ask(taken) > 2)
     course.kill("worker-1")
     course.start("worker-1")
-    done_again("a worker killed with messages")
+    assert wrong_after("a worker killed with messages") == []
 
 
 @pytest.mark.parametrize("seconds", lengths(2, 10, 60))
-def test_f25_the_broker_is_away(course, done_again, seconds):
+def test_f25_the_broker_is_away(course, wrong_after, seconds):
     """As F17: connections end, new ones are refused for a while."""
     course.tell("refuse")
     course.pass_time(seconds)
     course.tell("pass")
-    done_again("broker away")
+    assert wrong_after("broker away") == []
 
 
 @pytest.mark.parametrize("seconds", lengths(3, 30))
-def test_f25_the_broker_says_nothing(course, done_again, seconds):
+def test_f25_the_broker_says_nothing(course, wrong_after, seconds):
     """What was published meanwhile is lost, and no connection ends by itself."""
     course.tell("swallow")
     course.pass_time(seconds)
     course.tell("cut")
-    done_again("nothing comes through")
+    assert wrong_after("nothing comes through") == []
 
 
 @slow
-def test_f25_the_queue_is_deleted_with_its_messages(course, done_again):
+def test_f25_the_queue_is_deleted_with_its_messages(course, wrong_after):
     """As FLUSHALL: it is declared anew, and the messages are repeated."""
     course.delete_queue()
-    done_again("queue deleted")
+    assert wrong_after("queue deleted") == []
 
 
 @pytest.mark.soak

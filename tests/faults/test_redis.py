@@ -225,7 +225,7 @@ def test_f18_without_repair_nothing_fires_any_more(weak):
     """RedBeat's entries are gone, and nobody knows."""
     course = weak("repair")
     course.redis().flushall()
-    eventually(course.undecided)
+    assert eventually(course.undecided)
 
 
 @soak
@@ -235,4 +235,4 @@ def test_f19_to_f23_without_patience_the_scheduler_has_gone(weak):
     course.tell(f"say {ANSWERS['LOADING']}")
     eventually(lambda: course.members["scheduler-1"].process.poll() is not None)
     course.tell("pass")
-    eventually(course.undecided)
+    assert eventually(course.undecided)

@@ -64,7 +64,7 @@ def test_f02_bites_where_an_occurrence_has_no_id_of_its_own(scene):
     """F02, decided again, under another id: the run is there twice, and so is its effect."""
     stage, _, _ = dies_at(scene, "sent", ("cursors", "identity"))
 
-    eventually(lambda: "outside" in stage.broken(), stage.tails)
+    assert eventually(lambda: "outside" in stage.broken(), stage.tails)
     stage.more("tick")
     stuck = next(violation for violation in stage.verdict() if violation.kind == "outside")
     assert "2 times a run" in str(stuck)
@@ -141,7 +141,7 @@ def test_f04_bites_where_an_occurrence_has_no_id_of_its_own(scene):
     for which in range(2):
         stage.launch(f"scheduler-{which}", without=["lock", "identity", "cursors"])
 
-    eventually(lambda: "outside" in stage.broken(), stage.tails)
+    assert eventually(lambda: "outside" in stage.broken(), stage.tails)
 
 
 def test_f05_a_leader_that_freezes_inside_a_round(scene, measured):
@@ -164,5 +164,5 @@ def test_f05_bites_where_an_occurrence_has_no_id_of_its_own(scene):
     stage.more("tick", 2)
     stage.kill(frozen, signal.SIGCONT)
 
-    eventually(lambda: "outside" in stage.broken(), stage.tails)
+    assert eventually(lambda: "outside" in stage.broken(), stage.tails)
     assert "outside" in kinds(stage.verdict())

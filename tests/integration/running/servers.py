@@ -10,6 +10,7 @@ from pathlib import Path
 
 from automation.broker.server import locate_server
 from automation.supervise.tether import die_with_parent
+from tests.integration.running.conftest import Stack
 
 
 class Server:
@@ -48,6 +49,17 @@ class Server:
 
     def wake(self) -> None:
         self.process.send_signal(signal.SIGCONT)
+
+
+def stack_on_servers(root: Path, server: Server, database_url: str) -> Stack:
+    """A project with nothing embedded: this Redis, and this ledger."""
+    root.mkdir()
+    return Stack(
+        root,
+        AUTOMATION_BROKER_URL=server.url,
+        AUTOMATION_SECRET_KEY="a key for this test only",
+        AUTOMATION_DATABASE_URL=database_url,
+    )
 
 
 def _free_port() -> int:

@@ -45,7 +45,7 @@ def test_what_a_run_has_started_is_ended_with_it(shared):
     shared.ended(shared.run("short", "-p", "what=family")["id"])
     forked, spawned = map(int, (shared.root / "family").read_text().split())
 
-    shared.eventually(lambda: is_gone(forked) and not living_in_session(spawned))
+    assert shared.eventually(lambda: is_gone(forked) and not living_in_session(spawned))
 
 
 def living_in_session(session: int) -> list[int]:

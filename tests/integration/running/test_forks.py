@@ -8,8 +8,7 @@ import psutil
 import pytest
 
 from automation.queue.enqueue import Request, record
-from tests.integration.running.conftest import Stack
-from tests.integration.running.servers import Server
+from tests.integration.running.servers import Server, stack_on_servers
 
 pytestmark = pytest.mark.slow
 
@@ -32,15 +31,8 @@ def connected(pid: int, port: int) -> bool:
 
 def test_no_child_has_a_socket_of_another_process(tmp_path: Path, fresh_database) -> None:
     """Connections to broker and database are opened after the fork, and the main process has no thread to fork beside."""
-    root = tmp_path / "project"
-    root.mkdir()
     with Server(tmp_path) as server:
-        stack = Stack(
-            root,
-            AUTOMATION_BROKER_URL=server.url,
-            AUTOMATION_SECRET_KEY="a key for this test only",
-            AUTOMATION_DATABASE_URL=fresh_database("postgresql"),
-        )
+        stack = stack_on_servers(tmp_path / "project", server, fresh_database("postgresql"))
         try:
             stack.declare('[jobs.act]\nplugin = "act"\noverlap = "allow"\n')
             stack.services.upgraded_ledger().close()

@@ -58,4 +58,4 @@ def test_workers_fire_nothing_of_files_that_are_not_the_active_configuration(des
     """Which of two versions counts is a scheduler's to say: another machine may have other files."""
     deserted.declare(JOBS.replace("1s", "2s"))
 
-    deserted.eventually(lambda: "The files are not the active configuration" in deserted.log.read_text())
+    assert deserted.eventually(lambda: "The files are not the active configuration" in deserted.log.read_text())
