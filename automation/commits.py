@@ -60,8 +60,8 @@ def light(engine: sa.Engine, *, sync: bool = False) -> Iterator[sa.Connection]:
             with connection.begin():
                 yield connection
             return
-        raw.execute("PRAGMA synchronous = NORMAL")
         try:
+            raw.execute("PRAGMA synchronous = NORMAL")
             with connection.begin():
                 yield connection
         finally:

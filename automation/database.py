@@ -1,16 +1,20 @@
 """SQL databases: engines, transactions, and what differs between SQLite, PostgreSQL and MariaDB.
 
-Owns: how an engine is made, how a write transaction begins, UTC instants in columns, insert-or-ignore.
+Owns: how an engine is made, how a write transaction begins, UTC instants and words in columns, insert-or-ignore.
 Never: knows a table; changes the journal mode or settings of a database that is not ours.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import sqlite3
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
+from enum import StrEnum
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +31,7 @@ from automation.commits import take_turns
 from automation.errors import InvalidInput
 from automation.secrets import mask_urls
 
+_log = logging.getLogger(__name__)
 _DRIVERS = {
     "sqlite": "sqlite+pysqlite",
     "postgres": "postgresql+psycopg",
@@ -36,6 +41,8 @@ _DRIVERS = {
 }
 _EXTRAS = {"psycopg": "postgres", "pymysql": "mysql"}
 _BUSY_SECONDS = 30.0
+#: Of a process that forks, which has others to look after meanwhile and asks again.
+_BUSY_SECONDS_OF_PARENTS = 5.0
 #: SQLSTATE and MySQL numbers of a transaction that another one got in the way of; the same statement may be tried again.
 _TRANSIENT = {"40001", "40P01", "55P03", 1205, 1213}
 
@@ -65,6 +72,20 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Word(TypeDecorator[StrEnum]):
+    """A word of an enum, stored as text and read as the enum's member."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def __init__(self, kind: type[StrEnum], length: int | None) -> None:
+        super().__init__(length)
+        self.kind, self.length = kind, length
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:  # noqa: ARG002
+        return None if value is None else self.kind(value)
+
+
 def database_url(text: str, base: Path | None = None) -> URL:
     """A SQLAlchemy URL with the driver that we ship for it; relative SQLite paths start from `base`.
 
@@ -87,19 +108,26 @@ def database_url(text: str, base: Path | None = None) -> URL:
     return url
 
 
-def make_engine(url: URL | str, *, pooled: bool = True, durable: bool = False, read_only: bool = False) -> sa.Engine:
+def make_engine(
+    url: URL | str, *, pooled: bool = True, forks: bool = False, durable: bool = False, read_only: bool = False
+) -> sa.Engine:
     """An engine whose write transactions take SQLite's write lock at their start (BEGIN IMMEDIATE).
 
     Parameters
     ----------
-    pooled: False opens a connection for each use, as a process that forks must.
+    pooled: False opens a connection for each use.
+    forks: this process forks now and then, in its one thread: no connection is kept across a fork, and of SQLite none at all;
+        its lock is waited for a few seconds, and not for half a minute.
     durable: our own file: WAL, and every commit on disk. Never set it for a user's database, which keeps its settings.
     read_only: SQLite is opened read-only; the others get read-only transactions.
     """
     url = database_url(url) if isinstance(url, str) else url
     if url.get_backend_name() == "sqlite":
-        return _sqlite_engine(url, pooled=pooled, durable=durable, read_only=read_only)
-    options: dict[str, Any] = {"pool_pre_ping": True} if pooled else {"poolclass": NullPool}
+        return _sqlite_engine(url, forks=forks, pooled=pooled and not forks, durable=durable, read_only=read_only)
+    # What is given back is rolled back by `_clean`.
+    options: dict[str, Any] = {"pool_reset_on_return": None} if pooled else {"poolclass": NullPool}
+    if pooled:
+        options |= {"pool_pre_ping": True} | ({"pool_size": 1} if forks else {})
     try:
         engine = sa.create_engine(url, isolation_level="READ COMMITTED", **options)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
@@ -107,11 +135,32 @@ def make_engine(url: URL | str, *, pooled: bool = True, durable: bool = False, r
         extra = _EXTRAS.get(driver)
         package = f"'automation[{extra}]'" if extra else f"{driver}, or leave '+{driver}' out"
         raise InvalidInput(f"The driver '{driver}' is not installed; run: pip install {package}") from error
+    if pooled:
+        sa.event.listen(engine, "reset", _clean)
+    if forks:
+        os.register_at_fork(before=partial(_let_go, weakref.ref(engine)))
     if read_only:
         sa.event.listen(
             engine, "begin", lambda connection: connection.exec_driver_sql(_READ_ONLY[url.get_backend_name()])
         )
     return engine
+
+
+def _clean(connection: Any, record: Any, state: Any) -> None:
+    """Before a connection goes back to its pool. One that was cut has told whoever used it, and is dropped."""
+    if state.terminate_only or state.transaction_was_reset:
+        return
+    try:
+        connection.rollback()
+    except Exception as error:
+        _log.debug("A connection that was cut is dropped: %s", error)
+        record.invalidate(error)
+
+
+def _let_go(engine: weakref.ref[sa.Engine]) -> None:
+    """Close what is open, so that no child inherits it; the next use opens another one."""
+    if (found := engine()) is not None:
+        found.dispose()
 
 
 _READ_ONLY = {
@@ -121,12 +170,13 @@ _READ_ONLY = {
 }
 
 
-def _sqlite_engine(url: URL, *, pooled: bool, durable: bool, read_only: bool) -> sa.Engine:
+def _sqlite_engine(url: URL, *, forks: bool, pooled: bool, durable: bool, read_only: bool) -> sa.Engine:
     if read_only and url.database and url.database != ":memory:":
         path = Path(url.database).absolute().as_uri()
         url = url.set(database=path, query={"mode": "ro", "uri": "true"})
     options: dict[str, Any] = {} if pooled else {"poolclass": NullPool}
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}, **options)
+    busy = _BUSY_SECONDS_OF_PARENTS if forks else _BUSY_SECONDS
+    engine = sa.create_engine(url, connect_args={"timeout": busy, "check_same_thread": False}, **options)
 
     def on_connect(connection: sqlite3.Connection, _record: object) -> None:
         # We say BEGIN ourselves: the driver's own begins late, and a late upgrade fails at once with "locked".

@@ -6,22 +6,32 @@ Never: connects to anything; keeps a value that was not asked for.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from automation.errors import SettingsInvalid
-from automation.secrets import mask_urls
+from automation.setting_values import (
+    broker_url,
+    header_name,
+    key_prefix,
+    mail_address,
+    network,
+    proxy_url,
+    public_url,
+    redis_url,
+    secret_key,
+    smtp_url,
+)
 from automation.text import nearest, parse_duration, parse_size
 
 PREFIX = "AUTOMATION_"
 #: What a command started by a job finds about its run; no settings.
 RUN_VARIABLES = ("AUTOMATION_JOB", "AUTOMATION_RUN_ID", "AUTOMATION_ATTEMPT", "AUTOMATION_NOMINAL_TIME")
-BROKERS = ("redis", "rediss", "redis+socket", "amqp", "amqps")
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,13 @@ class Settings:
     workers: runs at once in one worker process.
     runs_per_child: after so many a worker's child makes way for a new one; zero is never.
     memory_per_child: so does one that has ever held more bytes than that; zero is never.
+    http_proxy: what jobs ask the web through, unless they name another one.
+    mail_override: who gets every mail; `mail_allow`: who may get one, by address or domain.
     key_prefix: stands before every Redis key and queue name of ours.
+    public_url: where browsers find the web process, when that is not where it listens.
+    trusted_proxies: networks of proxies whose word on the caller counts; `proxy_user`: their header that names a user.
+    read_only: the web process shows, and changes nothing.
+    token: what commands with `--url` send.
     """
 
     project: Path
@@ -51,6 +67,7 @@ class Settings:
     artifacts: Path = Path()
     smtp_url: str | None = field(default=None, repr=False)
     secret_key: str | None = field(default=None, repr=False)
+    http_proxy: str | None = field(default=None, repr=False)
     lease: timedelta = timedelta(seconds=20)
     grace: timedelta = timedelta(seconds=25)
     stand_in: timedelta = timedelta(seconds=15)
@@ -60,11 +77,18 @@ class Settings:
     key_prefix: str = "automation"
     host: str = "127.0.0.1"
     port: int = 8000
+    public_url: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+    proxy_user: str = ""
+    read_only: bool = False
+    token: str | None = field(default=None, repr=False)
     log_format: str = "auto"
     log_level: str = "info"
     remote_control: bool = False
     task_events: bool = False
     smtp_insecure: bool = False
+    mail_override: str = ""
+    mail_allow: tuple[str, ...] = ()
 
     @property
     def embedded_broker(self) -> bool:
@@ -80,6 +104,11 @@ def environment() -> Mapping[str, str]:
 def process_id() -> int:
     """The pid of this process, asked anew: a fork has its own."""
     return os.getpid()
+
+
+def client_token() -> str | None:
+    """`AUTOMATION_TOKEN`, for a command that asks a server and may stand in no project."""
+    return environment().get(f"{PREFIX}TOKEN", "").strip() or None
 
 
 def login_name() -> str:
@@ -105,25 +134,27 @@ def read_settings(project: Path, environ: Mapping[str, str] | None = None) -> Se
         project=project,
         data=data,
         database_url=reader.text("DATABASE_URL", f"sqlite:///{data / 'ledger.db'}"),
-        broker_url=reader.checked("BROKER_URL", _broker_url),
-        redis_url=reader.checked("REDIS_URL", _redis_url),
+        broker_url=reader.checked("BROKER_URL", broker_url),
+        redis_url=reader.checked("REDIS_URL", redis_url),
         artifacts=reader.folder("ARTIFACTS_URL", data / "artifacts"),
-        smtp_url=reader.checked("SMTP_URL", _smtp_url),
-        secret_key=reader.checked("SECRET_KEY", _secret_key),
+        smtp_url=reader.checked("SMTP_URL", smtp_url),
+        secret_key=reader.checked("SECRET_KEY", secret_key),
+        http_proxy=reader.checked("HTTP_PROXY", proxy_url),
         lease=reader.duration("LEASE", "20s", "2s", "1h"),
         grace=reader.duration("GRACE", "25s", "0s", "1h"),
         stand_in=reader.duration("STAND_IN", "15s", "0s", "1h"),
         workers=workers,
         runs_per_child=reader.number("RUNS_PER_CHILD", 0, 0, 1_000_000),
         memory_per_child=reader.size("MEMORY_PER_CHILD"),
-        key_prefix=reader.checked("KEY_PREFIX", _key_prefix) or "automation",
-        host=reader.text("HOST", "127.0.0.1"),
-        port=reader.number("PORT", 8000, 0, 65535, prefixed=False),
+        key_prefix=reader.checked("KEY_PREFIX", key_prefix) or "automation",
+        **_web(reader),
         log_format=reader.choice("LOG_FORMAT", ("auto", "human", "json")),
         log_level=reader.choice("LOG_LEVEL", ("info", "debug", "warning", "error")),
         remote_control=reader.flag("REMOTE_CONTROL"),
         task_events=reader.flag("TASK_EVENTS"),
         smtp_insecure=reader.flag("SMTP_INSECURE"),
+        mail_override=reader.checked("MAIL_OVERRIDE", mail_address) or "",
+        mail_allow=reader.names("MAIL_ALLOW"),
     )
     reader.unknown_names()
     if settings.broker_url and not settings.secret_key:
@@ -138,6 +169,25 @@ def read_settings(project: Path, environ: Mapping[str, str] | None = None) -> Se
     if reader.problems:
         raise SettingsInvalid(reader.problems)
     return settings
+
+
+def _web(reader: _Reader) -> dict[str, Any]:
+    """What the web process reads."""
+    found: dict[str, Any] = {
+        "host": reader.text("HOST", "127.0.0.1"),
+        "port": reader.number("PORT", 8000, 0, 65535, prefixed=False),
+        "public_url": (reader.checked("PUBLIC_URL", public_url) or "").rstrip("/"),
+        "trusted_proxies": reader.networks("TRUSTED_PROXIES"),
+        "proxy_user": (reader.checked("PROXY_USER", header_name) or "").lower(),
+        "read_only": reader.flag("READ_ONLY"),
+        "token": reader.text("TOKEN", "") or None,
+    }
+    if found["proxy_user"] and not found["trusted_proxies"]:
+        reader.problems.append(
+            "AUTOMATION_TRUSTED_PROXIES is not set; with AUTOMATION_PROXY_USER anybody could name themselves, so say "
+            "whose word counts, such as 127.0.0.1"
+        )
+    return found
 
 
 def with_dotenv(project: Path, environ: Mapping[str, str]) -> dict[str, str]:
@@ -214,6 +264,16 @@ class _Reader:
             self.problems.append(f"{PREFIX}{name} is '{value[:40]}'; write 1 or 0")
         return value == "1"
 
+    def names(self, name: str) -> tuple[str, ...]:
+        return tuple(
+            one.casefold() for item in self.text(name, "").split(",") if (one := item.strip().removeprefix("@"))
+        )
+
+    def networks(self, name: str) -> tuple[str, ...]:
+        found = self.names(name)
+        self.problems += [f"{PREFIX}{name}: {problem}" for one in found if (problem := network(one))]
+        return found
+
     def folder(self, name: str, default: Path) -> Path:
         value = self.text(name, "")
         if not value:
@@ -230,62 +290,3 @@ class _Reader:
                 meant = nearest(name, self.known)
                 hint = f"did you mean {meant}?" if meant else "remove it; names with this prefix are ours"
                 self.problems.append(f"{name} is not a setting; {hint}")
-
-
-def _scheme(url: str) -> str:
-    """What stands before `://`; where that is missing, nothing, since the value may be a password."""
-    scheme, found, _ = url.partition("://")
-    return scheme if found else ""
-
-
-def _broker_url(url: str) -> str | None:
-    scheme = _scheme(url)
-    if scheme not in BROKERS:
-        return f"'{scheme}' is no broker; write a URL that begins with {', '.join(f'{known}://' for known in BROKERS)}"
-    return _guarded(url)
-
-
-def _redis_url(url: str) -> str | None:
-    scheme = _scheme(url)
-    if scheme not in ("redis", "rediss", "unix"):
-        return f"'{scheme}' is no Redis; write a URL that begins with redis://, rediss:// or unix://"
-    return _guarded(url)
-
-
-def _guarded(url: str) -> str | None:
-    """A Redis that others can reach must ask for a password."""
-    try:
-        parts = urlsplit(url)
-        port_is_fine = parts.port is None or parts.port > 0
-    except ValueError:
-        port_is_fine = False
-    if not port_is_fine:
-        return f"the port of {mask_urls(url)} is out of range; write 1 to 65535"
-    if parts.scheme == "redis" and not parts.password and not _loopback(parts.hostname or "localhost"):
-        return f"{parts.hostname} is not this machine and the URL has no password; write redis://:PASSWORD@{parts.hostname}/0"
-    return None
-
-
-def _smtp_url(url: str) -> str | None:
-    scheme = _scheme(url)
-    return (
-        None
-        if scheme == "smtp"
-        else f"'{scheme}' is no mail server; write smtp://user:password@host:587?from=you@example.com"
-    )
-
-
-def _secret_key(value: str) -> str | None:
-    return None if len(value) >= 16 else "is shorter than 16 characters; make one with: openssl rand -hex 32"
-
-
-def _key_prefix(value: str) -> str | None:
-    fine = value.isascii() and value.replace("-", "").replace("_", "").isalnum() and len(value) <= 64
-    return None if fine else "write up to 64 letters, digits, '-' or '_'"
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -7,10 +7,12 @@ Never: knows what the value is for.
 from __future__ import annotations
 
 import difflib
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d|w)", re.ASCII)
@@ -21,6 +23,8 @@ _SIZES = {
     **{f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGT", 1)},
 }
 _SIZE = re.compile(rf"(\d{{1,9}}(?:\.\d{{1,3}})?) ?({'|'.join(_SIZES)})", re.ASCII)
+#: A result with more names is a long one, and which of its names are shown in any case.
+_LONG_RESULT, _FOREMOST = 12, 4
 
 DURATION_GRAMMAR = 'a number and a unit (ms, s, m, h, d, w), largest first, such as "90s", "15m", "1h30m", "2d"'
 
@@ -93,11 +97,23 @@ def parse_size(text: str) -> int:
 
 def printable(text: str, limit: int = 500) -> str:
     """Text that cannot move a terminal's cursor or forge a log line: control characters escaped, length bounded."""
+    if len(text) <= limit and text.isprintable():
+        return text
     safe = "".join(
         char if char.isprintable() or char == " " else char.encode("unicode_escape").decode()
         for char in text[: limit + 1]
     )
     return safe if len(text) <= limit else safe[:limit] + "…"
+
+
+def one_line(text: str | None, most: int = 80) -> str:
+    """A text as a table or a sentence has room for it: its lines as one, cut to so many characters."""
+    return printable(" ".join((text or "").split()), most)
+
+
+def ended(sentence: str) -> str:
+    """The sentence with its full stop; errors are worded without one, and some close with a sentence that has it."""
+    return sentence if sentence.endswith((".", "?", "!", "…")) else f"{sentence}."
 
 
 def storable(text: str) -> str:
@@ -108,3 +124,33 @@ def storable(text: str) -> str:
 def instant(moment: datetime) -> str:
     """ISO 8601 in UTC with a `Z`, whole seconds where there is no fraction: the form of every JSON answer."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def local_time(moment: datetime, timespec: str = "seconds") -> str:
+    """The instant on the clocks of this machine, with their offset: who reads it may sit somewhere else."""
+    return moment.astimezone().isoformat(" ", timespec).replace("+00:00", "Z")
+
+
+def plain(value: Any) -> Any:
+    """The value in JSON's types."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return instant(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return value if value is None or type(value) in (str, int, bool) else str(value)
+
+
+def telling(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a result with many names those that say something, and the first ones in any case; a short one as it is."""
+    long = len(result) > _LONG_RESULT
+    return {
+        name: value
+        for position, (name, value) in enumerate(result.items())
+        if not long or position < _FOREMOST or value not in (None, 0, "", [], {})
+    }

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from automation.clock import FrozenClock, StepWatch, SystemClock
+from automation.clock import ClockLeapt, FrozenClock, StepWatch, SystemClock
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -83,12 +83,14 @@ def test_a_clock_that_leapt_ahead_is_believed_after_a_while():
     clock = Set(datetime(2026, 1, 1, tzinfo=UTC))
     watch = StepWatch(clock, timedelta(seconds=20))
     clock.step(minutes=59)
-    assert watch.believed()
+    assert watch.believed() == clock.now()
     clock.step(days=4000)
-    assert not watch.believed()
+    with pytest.raises(ClockLeapt):
+        watch.believed()
     clock.step(days=-4000)
-    assert watch.believed()
+    assert watch.believed() == clock.now()
     clock.step(days=4000)
-    assert not watch.believed()
+    with pytest.raises(ClockLeapt, match="2036"):
+        watch.believed()
     clock.advance(seconds=21)
-    assert watch.believed()
+    assert watch.believed() == clock.now()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from automation.text import (
     count,
+    ended,
     format_duration,
     instant,
     nearest,
@@ -141,6 +142,12 @@ def test_storable_text_is_taken_by_every_database(text: str) -> None:
     assert "\0" not in kept
     kept.encode()
     assert kept == text or "\\" in kept
+
+
+def test_a_sentence_has_one_full_stop() -> None:
+    """Some errors close with a sentence of their own."""
+    assert ended("There is no run 'x'") == "There is no run 'x'."
+    assert ended("There is no job 'x'. See `automation list`.") == "There is no job 'x'. See `automation list`."
 
 
 def test_instant_is_utc_with_a_z() -> None:
