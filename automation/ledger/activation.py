@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +23,8 @@ from automation.ledger.tables import job_state, occurrences, runs, schedules
 from automation.ledger.tables import jobs as job_table
 from automation.triggers.parse import parse_trigger
 
+#: How many jobs are in hand at once, each with all that it declares.
+_AT_ONCE = 1000
 _BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 _JUST_BEFORE = timedelta(microseconds=1)
 
@@ -68,21 +71,40 @@ def sync_jobs(
     connection: sa.Connection, definitions: Mapping[str, Mapping[str, Any]], revision: int, *, keep_missing: bool
 ) -> None:
     """Bring the declared jobs in step; those that are not declared any more stay, and are not active."""
-    rows = connection.execute(sa.select(job_table)).mappings().all()
-    known = {row["job"]: (row["definition"], row["active"]) for row in rows}
-    declared = {job: json.loads(json.dumps(definition, default=str)) for job, definition in definitions.items()}
-    changed = {job: (definition, True) for job, definition in declared.items() if known.get(job) != (definition, True)}
-    if not keep_missing:
-        gone = known.keys() - declared.keys()
-        changed.update({job: (known[job][0], False) for job in gone if known[job][1]})
-    values = [
-        {"of_job": job, "job": job, "definition": definition, "revision": revision, "active": active}
-        for job, (definition, active) in changed.items()
-    ]
-    fresh = [row for row in values if row["job"] not in known]
-    execute_many(connection, job_table.insert(), [_without(row, "of_job") for row in fresh])
-    old = [_without(row, "job") for row in values if row["job"] in known]
-    execute_many(connection, job_table.update().where(job_table.c.job == sa.bindparam("of_job")), old)
+    columns = (job_table.c.job, sa.cast(job_table.c.definition, sa.Text), job_table.c.active)
+    known, same = set(), set()
+    gone: list[dict[str, Any]] = []
+    for job, text, active in connection.execute(sa.select(*columns)):
+        known.add(job)
+        if job not in definitions:
+            if active and not keep_missing:
+                gone.append({"of_job": job, "revision": revision, "active": False})
+        elif active and _says(text, definitions[job]):
+            same.add(job)
+    fresh = (job for job in definitions if job not in known)
+    changed = (job for job in definitions if job in known and job not in same)
+    of_job = job_table.c.job == sa.bindparam("of_job")
+    for name, statement, jobs in (
+        ("job", job_table.insert(), fresh),
+        ("of_job", job_table.update().where(of_job), changed),
+    ):
+        while some := list(islice(jobs, _AT_ONCE)):
+            rows = [
+                {name: job, "definition": _plain(definitions[job]), "revision": revision, "active": True}
+                for job in some
+            ]
+            execute_many(connection, statement, rows)
+    execute_many(connection, job_table.update().where(of_job), gone)
+
+
+def _says(text: str, definition: Mapping[str, Any]) -> bool:
+    """Whether a stored text is this definition. Most are, letter by letter; a database may have put the keys in order."""
+    declared = json.dumps(definition, default=str)
+    return text == declared or bool(json.loads(text) == json.loads(declared))
+
+
+def _plain(definition: Mapping[str, Any]) -> Any:
+    return json.loads(json.dumps(definition, default=str))
 
 
 def _takes_over(known: Mapping[Key, ScheduleState], specs: Mapping[Key, Any], new: Key, old: Key) -> bool:

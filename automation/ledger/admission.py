@@ -13,12 +13,13 @@ import sqlalchemy as sa
 
 from automation.clock import Clock
 from automation.database import insert_or_ignore, reading
-from automation.ledger import places, unique_holders
+from automation.ledger import flows, places, stopping, unique_holders
 from automation.ledger.rows import NewRun, run_values
 from automation.ledger.states import CLAIMABLE
 from automation.ledger.tables import runs
 from automation.ledger.unique_key import REPLACE_WAITING, Holder
 
+_AT_ONCE = 500
 # The index has only these rows; SQLite takes it where the words are the same, so they are not bound.
 _WAITING = runs.c.state.in_(sa.bindparam("waiting", list(CLAIMABLE), expanding=True, literal_execute=True))
 
@@ -61,6 +62,9 @@ class Admission:
         with self._engine.begin() as connection:
             holder = None
             if unique is not None:
+                # Flows before keys, as all do: whoever waits is to make way, and may belong to one.
+                if (before := unique_holders.find(connection, run.job, unique.key, now)) is not None:
+                    flows.lock(connection, flows.of(connection, [before.run_id]).values())
                 unique_holders.lock(connection, [(run.job, unique.key)])
                 holder = unique_holders.find(connection, run.job, unique.key, now)
                 if holder is not None and unique.on_conflict != REPLACE_WAITING:
@@ -71,7 +75,7 @@ class Admission:
                 return Admitted(added=False)
             if unique is not None:
                 unique_holders.hold(connection, run.job, run.id, unique)
-            gone = unique_holders.make_way(connection, {holder.run_id: run.id}, now) if holder is not None else []
+            gone = stopping.make_way(connection, {holder.run_id: run.id}, now) if holder is not None else []
         return Admitted(added=True, holder=holder, replaced=bool(gone))
 
     def admit_together(self, new: Sequence[NewRun]) -> bool:
@@ -84,6 +88,26 @@ class Admission:
             if new[1:]:
                 connection.execute(statement, [run_values(run) for run in new[1:]])
         return True
+
+    def admit_batch(self, new: Sequence[NewRun]) -> Holder | None:
+        """Record all runs of a backfill, which have one unique key if any; or none, where another run holds it: that one.
+
+        The last of them holds it from then on: each of them is wanted, and so are no others meanwhile.
+        """
+        last = new[-1]
+        with self._engine.begin() as connection:
+            if last.unique is not None:
+                unique_holders.lock(connection, [(last.job, last.unique.key)])
+                holder = unique_holders.find(connection, last.job, last.unique.key, self._clock.now())
+                if holder is not None:
+                    return holder
+            places.reserve(connection, places.keys_of(new))
+            statement = insert_or_ignore(runs, connection.dialect.name)
+            for start in range(0, len(new), _AT_ONCE):
+                connection.execute(statement, [run_values(run) for run in new[start : start + _AT_ONCE]])
+            if last.unique is not None:
+                unique_holders.hold(connection, last.job, last.id, last.unique)
+        return None
 
     def waiting(self, queue: str) -> int:
         """How many runs of a queue wait: queued, or for their next attempt."""

@@ -1,4 +1,5 @@
-"""What goes beside runs: settled mails, locks and limits that nobody needs, ended pauses, signs of life, old revisions.
+"""What goes beside runs: settled mails, locks and limits that nobody needs, ended pauses, signs of life, old revisions,
+lines of the audit trail.
 
 Owns: which of these rows nobody asks for any more.
 Never: touches a run.
@@ -14,19 +15,22 @@ import sqlalchemy as sa
 
 from automation.database import reading
 from automation.ledger import limit_counts
+from automation.ledger.audit import forget
 from automation.ledger.gate_tables import breakers, limits
 from automation.ledger.keep import Keep
+from automation.ledger.mail_tables import outbox
 from automation.ledger.pauses import outlived
 from automation.ledger.states import OPEN, MailState, State
-from automation.ledger.tables import outbox, pauses, processes, revisions, runs, schedules, slots
+from automation.ledger.tables import pauses, processes, revisions, runs, schedules, slots
 
 _AT_ONCE, _MAILS = 500, 50
-_UNSETTLED = (MailState.QUEUED, MailState.SENDING, MailState.TEMPORARY)
+_UNSETTLED = (MailState.GATHERED, MailState.QUEUED, MailState.TAKEN, MailState.SENDING, MailState.TEMPORARY)
 #: A run that could be tried again must not send again what it has sent.
 _COMES_BACK = (*OPEN, State.DEAD)
 _KEPT_REVISIONS = 100
 _SIGN_OF_LIFE = timedelta(days=7)
 _PAUSE = timedelta(days=90)
+_AUDIT = timedelta(days=365)
 #: Of a rate: a day; and a clock may be set.
 _LONGEST_SPAN = timedelta(days=2)
 
@@ -45,6 +49,7 @@ def steps(engine: sa.Engine, keep: Keep, now: datetime, counts: Counter[str], *,
     if dry:
         return
     yield from _limits(engine, now - _LONGEST_SPAN)
+    yield from _audit(engine, now - _AUDIT)
     with engine.begin() as connection:
         _processes(connection, now - _SIGN_OF_LIFE)
         _revisions(connection)
@@ -120,6 +125,15 @@ def _limits(engine: sa.Engine, before: datetime) -> Iterator[None]:
         if len(keys) < _AT_ONCE:
             return
         last = keys[-1]
+
+
+def _audit(engine: sa.Engine, before: datetime) -> Iterator[None]:
+    """Lines of the audit trail of more than a year ago."""
+    gone = _AT_ONCE
+    while gone == _AT_ONCE:
+        with engine.begin() as connection:
+            gone = forget(connection, before, _AT_ONCE)
+        yield
 
 
 def _processes(connection: sa.Connection, before: datetime) -> None:

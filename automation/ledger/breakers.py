@@ -112,8 +112,7 @@ def refusal(connection: sa.Connection, key: str, position: Position, ahead: int,
     lets_in = _lets_in(connection, position, now)
     if lets_in is None or (lets_in and not ahead):
         return None
-    many = f"after {position.streak} failures in a row" if position.streak > 1 else "after a failure"
-    told = f"waits: {key} is open {many}"
+    told = f"waits: {key} is open {_after(position.streak)}"
     if position.circuit is Circuit.HALF_OPEN and not lets_in:
         return Wait(key, f"{told}; run {position.probe} tries")
     if position.tries_at is None or position.tries_at <= now:
@@ -161,9 +160,13 @@ def tell(line: str) -> None:
 
 def _line(key: str, before: Position, after: Position) -> str:
     if after.circuit is Circuit.OPEN and after.tries_at is not None:
-        again = " again" if before.circuit is Circuit.HALF_OPEN else f" after {after.streak} failures in a row"
+        again = " again" if before.circuit is Circuit.HALF_OPEN else f" {_after(after.streak)}"
         return f"The {key} is open{again}: {after.reason}; one run tries at {instant(after.tries_at)}"
     return f"The {key} is closed again" if before.circuit is Circuit.HALF_OPEN else ""
+
+
+def _after(streak: int) -> str:
+    return f"after {streak} failures in a row" if streak > 1 else "after a failure"
 
 
 def _lets_in(connection: sa.Connection, position: Position, now: datetime) -> bool | None:

@@ -7,7 +7,7 @@ Never: decides that a run is dead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count, islice
@@ -17,9 +17,11 @@ import sqlalchemy as sa
 
 from automation.clock import Clock
 from automation.database import reading
+from automation.ledger import unique_holders
 from automation.ledger.rows import RunRow
 from automation.ledger.states import State
 from automation.ledger.tables import attempts, logs, runs
+from automation.ledger.unique_key import Unique
 from automation.retry import DISCARDED
 from automation.text import printable
 
@@ -84,6 +86,17 @@ class Letter:
         }
 
 
+@dataclass(frozen=True)
+class Cause:
+    """Dead letters of one job that failed alike; `last` is when the newest of them died."""
+
+    job: str
+    failure_class: str | None
+    code: str | None
+    runs: int
+    last: datetime | None
+
+
 class Dead:
     """The dead letters of a ledger."""
 
@@ -92,11 +105,27 @@ class Dead:
 
     def letters(self, wanted: Wanted, limit: int) -> list[Letter]:
         """Dead letters, the last to die first."""
-        query = sa.select(runs, attempts.c.failure_class, attempts.c.code, attempts.c.message)
-        query = _among(query, wanted).order_by(runs.c.finished_at.desc(), runs.c.id)
+        last = (runs.c.finished_at.desc(), runs.c.id)
+        shown = sa.select(runs, attempts.c.failure_class, attempts.c.code, attempts.c.message)
+        if wanted.tag is None:
+            # Only these are read as a whole, and the others' moments put in order.
+            ids = _among(sa.select(runs.c.id), wanted).order_by(*last).limit(limit).subquery("newest")
+            query = shown.select_from(ids.join(runs, runs.c.id == ids.c.id).outerjoin(attempts, _LAST)).order_by(*last)
+        else:
+            query = _among(shown, wanted).order_by(*last)
         with reading(self._engine) as connection:
             found = _tagged(connection, query, wanted.tag, limit)
             return [Letter(RunRow.of(row), row["failure_class"], row["code"], row["message"]) for row in found]
+
+    def causes(self, wanted: Wanted) -> list[Cause]:
+        """How many dead letters each job has by the failure of their last attempt, the most frequent first.
+
+        A tag is not looked for: whoever asks by tag asks for the letters.
+        """
+        by = (runs.c.job, attempts.c.failure_class, attempts.c.code)
+        query = _among(sa.select(*by, sa.func.count().label("n"), sa.func.max(runs.c.finished_at)), wanted)
+        with reading(self._engine) as connection:
+            return [Cause(*row) for row in connection.execute(query.group_by(*by).order_by(sa.text("n DESC")))]
 
     def ids(self, wanted: Wanted, limit: int | None = None) -> list[str]:
         """The runs of dead letters, those that stand for the earliest times first."""
@@ -105,20 +134,34 @@ class Dead:
         with reading(self._engine) as connection:
             return [row["id"] for row in _tagged(connection, query, wanted.tag, limit)]
 
-    def replay(self, run_ids: Sequence[str], author: str, every: timedelta = timedelta()) -> list[str]:
+    def replay(
+        self,
+        run_ids: Sequence[str],
+        author: str,
+        every: timedelta = timedelta(),
+        unique: Mapping[str, tuple[str, Unique]] | None = None,
+    ) -> list[str]:
         """Put dead runs back into the queue, with all attempts of their policy before them; returns those that were dead.
 
-        Those that were discarded come back, too. None of them expires any more.
+        Those that were discarded come back, too. None of them expires any more. One whose unique key another run holds
+        stays dead.
 
         Parameters
         ----------
         every: the wait between one run and the next.
+        unique: the jobs and unique keys of those that have one.
         """
         now, who = self._clock.now(), printable(author, 120)
         back: list[str] = []
         for some in _chunks(run_ids):
             with self._engine.begin() as connection:
-                found = _dead(connection, some)
+                keys = {run_id: unique[run_id] for run_id in some if run_id in unique} if unique else {}
+                # Before the runs, as all do.
+                unique_holders.lock(connection, {(job, one.key) for job, one in keys.values()})
+                held = _held_by_others(connection, keys, now)
+                found = [row for row in _dead(connection, some) if row["id"] not in held]
+                for run_id in (row["id"] for row in found if row["id"] in keys):
+                    unique_holders.hold(connection, keys[run_id][0], run_id, keys[run_id][1])
                 if found:
                     moments = (now + every * number for number in count(len(back)))
                     connection.execute(_REPLAY, [_again(row, who, at) for row, at in zip(found, moments, strict=False)])
@@ -152,7 +195,8 @@ class Dead:
 
 
 def _among(query: sa.Select[Any], wanted: Wanted) -> sa.Select[Any]:
-    query = query.select_from(runs.outerjoin(attempts, _LAST)).where(_LETTER)
+    shows = wanted.failure_class or attempts in query.columns_clause_froms
+    query = query.select_from(runs.outerjoin(attempts, _LAST) if shows else runs).where(_LETTER)
     if wanted.job:
         query = query.where(runs.c.job == wanted.job)
     if wanted.failure_class:
@@ -179,6 +223,17 @@ def _dead(connection: sa.Connection, run_ids: Sequence[str], *, letters: bool = 
     query = sa.select(*columns).where(runs.c.id.in_(run_ids), which).order_by(runs.c.id).with_for_update()
     found = {row["id"]: row for row in connection.execute(query).mappings()}
     return [found[run_id] for run_id in run_ids if run_id in found]
+
+
+def _held_by_others(connection: sa.Connection, keys: Mapping[str, tuple[str, Unique]], now: datetime) -> set[str]:
+    """Those of the runs that may not come back by their unique keys: another run holds it, be it one that comes back, too."""
+    first: dict[tuple[str, str], str] = {}
+    held = set()
+    for run_id, (job, unique) in keys.items():
+        holder = unique_holders.find(connection, job, unique.key, now)
+        if (holder is not None and holder.run_id != run_id) or first.setdefault((job, unique.key), run_id) != run_id:
+            held.add(run_id)
+    return held
 
 
 def _again(row: sa.RowMapping, author: str, moment: datetime) -> dict[str, Any]:

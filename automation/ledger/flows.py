@@ -1,6 +1,7 @@
 """Flows: what follows from the end of a run, written in the transaction that ends it.
 
-Owns: the lock of a flow, and its successors: queued, skipped for what came before them, or brought back.
+Owns: the lock of a flow, and its successors: queued, skipped for what came before them, or brought back; the note of a
+step that waits for one without a run.
 Never: opens a transaction; it works within the caller's. Reads a file: the first run of a flow holds what follows it.
 
 Whoever ends runs does it inside `ending`: there all of a flow take turns, so that of two that end at one instant the
@@ -13,26 +14,26 @@ import logging
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from automation.database import insert_or_ignore
 from automation.errors import JobFailed
-from automation.ledger import pauses, places, upstream
+from automation.ledger import endings, pauses, places, upstream
+from automation.ledger.follower_places import Entered, enter, flows_in_the_way
 from automation.ledger.graph import UPSTREAM, Graph, Node, Standing, Tally, judge, standing
 from automation.ledger.ids import follower_id
 from automation.ledger.rows import NewRun, run_values
 from automation.ledger.states import FINAL, Kind, State
-from automation.ledger.tables import runs
+from automation.ledger.tables import runs, stalled
+from automation.ledger.unique_key import Unique
 
 _log = logging.getLogger(__name__)
 #: Rows that flows take turns at; a row for each flow would have to be tidied away.
 _STRIPES = 64
 _AT_ONCE = 500
-#: As the column has it.
-_LONGEST_KEY = 200
 #: The parts of a spec whose keys may name parameters.
 _KEYED = ("limits", "breaker")
 _COUNTED = (runs.c.flow_step, runs.c.job, runs.c.state)
@@ -62,11 +63,26 @@ def of(connection: sa.Connection, run_ids: Sequence[str]) -> dict[str, str]:
 
 @contextmanager
 def ending(connection: sa.Connection, run_ids: Sequence[str], now: datetime) -> Iterator[None]:
-    """Around what may end some of these runs: before it their flows are locked, after it their successors are written."""
+    """Around what may end some of these runs: before it their flows are locked, after it their successors are written.
+
+    Locked too, in the same order as by everybody, are flows whose runs may have to make way for those successors.
+    """
     found = of(connection, run_ids) if run_ids else {}
-    lock(connection, found.values())
+    # On SQLite a write transaction has the whole file.
+    others = _perhaps(connection, list(found)) if found and connection.dialect.name != "sqlite" else set()
+    lock(connection, {*found.values(), *others})
     yield
     settle(connection, list(found), now)
+
+
+def _perhaps(connection: sa.Connection, run_ids: Sequence[str]) -> set[str]:
+    """The flows of runs that may have to make way for what follows these; who joins them meanwhile is locked late."""
+    nodes: list[Node] = []
+    for start in range(0, len(run_ids), _AT_ONCE):
+        some = sa.select(runs.c.id, runs.c.spec).where(runs.c.id.in_(list(run_ids[start : start + _AT_ONCE])))
+        graphs = (graph_of(connection, row.id, row.spec) for row in connection.execute(some).all())
+        nodes += [node for graph in graphs if graph is not None for node in graph.nodes.values()]
+    return flows_in_the_way(connection, nodes)
 
 
 def settle(connection: sa.Connection, run_ids: Sequence[str], now: datetime) -> None:
@@ -78,7 +94,7 @@ def settle(connection: sa.Connection, run_ids: Sequence[str], now: datetime) -> 
         for row in connection.execute(query).all():
             graph = graph_of(connection, row.id, row.spec)
             if graph is not None:
-                _Flow(connection, row.flow, graph, held_by(row.id, row.spec), now).go_on(row.flow_step)
+                Flow(connection, row.flow, graph, held_by(row.id, row.spec), now).go_on(row.flow_step)
 
 
 def held_by(run_id: str, spec: Mapping[str, Any]) -> str:
@@ -110,13 +126,18 @@ def standings(connection: sa.Connection, flow: str, steps: Iterable[str]) -> dic
     return {step: standing(tallies) for step, tallies in found.items()}
 
 
+def missing(node: Node, known: Mapping[str, Standing], graph: Graph) -> list[str]:
+    """The steps that it waits for which have no run, and are none that this graph brings about."""
+    return [step for step in node.upstream if not (step in known or step in node.absent or step in graph.nodes)]
+
+
 def _reason(connection: sa.Connection, run_id: str) -> str | None:
     found: str | None = connection.execute(sa.select(runs.c.reason).where(runs.c.id == run_id)).scalar_one()
     return found
 
 
-class _Flow:
-    """One flow, from the run on that has just ended."""
+class Flow:
+    """One flow, as one of its first runs holds it. It is locked."""
 
     def __init__(self, connection: sa.Connection, flow: str, graph: Graph, holder: str, now: datetime) -> None:
         self._connection, self._flow, self._graph, self._now = connection, flow, graph, now
@@ -127,26 +148,45 @@ class _Flow:
         ended = [step]
         while ended:
             for node in self._graph.behind(ended.pop(0)):
-                if self._settle(node):
+                if self.settle(node):
                     ended.append(node.step)
 
-    def _settle(self, node: Node) -> bool:
+    def settle(self, node: Node) -> bool:
         """Record the step if it can be told what becomes of it; whether it has ended with that."""
         known = standings(self._connection, self._flow, {*node.upstream, *node.first, node.step})
         mine = known.get(node.step)
         if mine is not None and not _may_come_back(mine):
             return False
         verdict = judge(node, known)
+        if verdict is None and missing(node, known, self._graph):
+            values = {"flow": self._flow, "look_at": self._now}
+            self._connection.execute(insert_or_ignore(stalled, self._connection.dialect.name).values(**values))
         if verdict is None or (mine is not None and not verdict.runs):
             return False
         reason = verdict.reason or self._paused(node)
         new = self._queued(node) if reason is None else [self._run(node, State.SKIPPED, reason)]
+        # The runs of a backfill have places of their own, and each of them is wanted.
+        entered = Entered(new) if new[0].batch else enter(self._connection, new, node, self._now)
+        new, others = entered.new, entered.others
+        lock(self._connection, of(self._connection, others).values() if others else ())
         if mine is not None:
             self._bring_back(mine.tally.run_id, new[0])
         self._insert(new if mine is None else new[1:])
+        self._end_others(entered)
         if new[0].state is State.SUCCEEDED:
             self._connection.execute(runs.update().where(runs.c.id == new[0].id).values(result=[]))
-        return new[0].state in FINAL
+        return all(run.state in FINAL for run in new)
+
+    def _end_others(self, entered: Entered) -> None:
+        """Stop, skip and replace runs of other flows, or of none, for the new ones; and write what follows of that."""
+        others = entered.others
+        if not others:
+            return
+        endings.cancel(self._connection, entered.cancel, self._now, endings.REPLACED)
+        endings.supersede(self._connection, entered.supersede, self._now)
+        for old, newer in sorted(entered.replaced.items()):
+            endings.make_way(self._connection, old, newer, self._now)
+        settle(self._connection, others, self._now)
 
     def _queued(self, node: Node) -> list[NewRun]:
         """The run of a step, or one for each element of its list; a list that is not there fails its run as it begins."""
@@ -183,7 +223,7 @@ class _Flow:
         before = self._before(node) if before is None else before
         batch = before["batch"]
         spec = {**node.spec, **(more or {}), "flow": {"held_by": self._holder}}
-        spec |= {name: _of_element(spec[name], spec) for name in _KEYED if name in spec}
+        spec |= {name: self._filled(spec[name], spec) for name in _KEYED if name in spec}
         return NewRun(
             id=follower_id(self._flow, node.step, index),
             job=node.job,
@@ -197,7 +237,7 @@ class _Flow:
             queue=node.queue,
             # The runs of a backfill share its places, and wait behind those of the present.
             priority=before["priority"] if batch else node.priority,
-            overlap_key=before["overlap_key"] if batch else _of_element(node.overlap_key, spec),
+            overlap_key=before["overlap_key"] if batch else self._filled(node.overlap_key, spec),
             max_running=before["max_running"] if batch else node.max_running,
             spec=spec,
             state=state,
@@ -207,7 +247,18 @@ class _Flow:
             flow=self._flow,
             flow_step=node.step,
             flow_index=index,
+            unique=None if batch or state is not State.QUEUED else self._unique(node, spec),
         )
+
+    def _unique(self, node: Node, spec: Mapping[str, Any]) -> Unique | None:
+        if node.unique is None:
+            return None
+        key, seconds = self._filled(node.unique["key"], spec), node.unique["seconds"]
+        until = None if seconds is None else self._now + timedelta(seconds=seconds)
+        return Unique(key, node.unique["on_conflict"], until)
+
+    def _filled(self, keys: Any, spec: Mapping[str, Any]) -> Any:
+        return upstream.filled_keys(self._connection, self._flow, keys, spec)
 
     def _before(self, node: Node) -> sa.RowMapping:
         """The first run before this step, in the order in which it names them: whoever asks finds the same one."""
@@ -240,19 +291,6 @@ class _Flow:
         skipped = runs.update().where(runs.c.id == run_id, runs.c.state == State.SKIPPED, runs.c.attempt == 0)
         self._connection.execute(skipped.values(**values, published_at=None))
         _log.info("Run %s of job %s is queued after all: what came before it succeeded", run_id, new.job)
-
-
-def _of_element(value: Any, spec: Mapping[str, Any]) -> Any:
-    """A key, or values with keys, that name parameters: where these are taken from the element, with what it has there."""
-    if "item" not in spec:
-        return value
-    try:
-        return upstream.fill(
-            value, lambda one: upstream.as_text(upstream.take(one, None, (spec["item"],)))[:_LONGEST_KEY]
-        )
-    except JobFailed:
-        # The run fails for the same when it begins.
-        return value
 
 
 def _may_come_back(mine: Standing) -> bool:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from automation.database import UtcDateTime
 from automation.ledger.tables import GATE, ID, LONG, NAME, STATE, metadata
 
-__all__ = ["beginnings", "breakers", "holds", "limits", "metadata"]
+__all__ = ["beginnings", "breakers", "holds", "hosts", "kept", "limits", "metadata"]
 
 #: One row for each key of a limit, locked by whoever claims a run of it; its numbers are those of the active
 #: configuration. `taken` counts the beginnings that a rate has seen, `opens_at` is when it lets the next one go.
@@ -45,6 +45,18 @@ holds = sa.Table(
     sa.Index("ix_automation_holds_run", "run_id"),
 )
 
+#: The gates of a run that lost its turn before one since another was closed: whose turn it is now, and since when it
+#: has been passed. The rows of one that waits no more mean nothing.
+kept = sa.Table(
+    "automation_kept",
+    metadata,
+    sa.Column("gate_key", GATE, primary_key=True),
+    sa.Column("run_id", ID, primary_key=True),
+    sa.Column("since", UtcDateTime, nullable=False),
+    sa.Column("its_turn", sa.Boolean, nullable=False),
+    sa.Index("ix_automation_kept_run", "run_id"),
+)
+
 #: One row for each key of a breaker that has seen a failure, locked by whoever claims or ends a run of it.
 breakers = sa.Table(
     "automation_breakers",
@@ -57,4 +69,12 @@ breakers = sa.Table(
     sa.Column("probe", ID),
     sa.Column("probe_attempt", sa.Integer),
     sa.Column("reason", LONG),
+)
+
+#: How it stands with each host that jobs ask, while no Redis keeps that: see `automation/limits/hosts.py`.
+hosts = sa.Table(
+    "automation_hosts",
+    metadata,
+    sa.Column("host", GATE, primary_key=True),
+    sa.Column("state", LONG, nullable=False),
 )

@@ -35,6 +35,9 @@ class Node:
     ----------
     spec: as a run keeps it.
     max_running: as a run has it.
+    overlap, max_queued: what becomes of its run where that finds the job at work; "" only waits for a place, or is skipped as
+        it is claimed.
+    unique: what no second run of the job is recorded with, `key`, `on_conflict`, and `seconds` that it holds for at least.
     after, after_failure, after_any: steps that must have succeeded, of which one must have died, that must have ended.
     for_each: the list of which each element gets a run of its own.
     first: the steps before it that the flow begins with.
@@ -51,6 +54,9 @@ class Node:
     spec: Mapping[str, Any] = field(repr=False)
     overlap_key: str | None = None
     max_running: int | None = None
+    overlap: str = ""
+    max_queued: int = 0
+    unique: Mapping[str, Any] | None = None
     after: tuple[str, ...] = ()
     after_failure: tuple[str, ...] = ()
     after_any: tuple[str, ...] = ()
@@ -214,7 +220,8 @@ def _all_ended(node: Node, known: Mapping[str, Standing]) -> Verdict | None:
     if not all(step in known and known[step].ended for step in awaited):
         return None
     # A flow of which no first run ran (it was paused, or missed in favour of a newer one) is no flow.
-    began = [step for step in node.first if step not in known or not known[step].never_began]
+    first = [step for step in node.first if step not in node.absent]
+    began = [step for step in first if step not in known or not known[step].never_began]
     if began and awaited:
         return Verdict()
     return Verdict(f"{UPSTREAM}none ran: {_told([known[step] for step in awaited], node)}")

@@ -6,7 +6,7 @@ Never: gives a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,9 +14,10 @@ import sqlalchemy as sa
 
 from automation.clock import Clock
 from automation.database import reading
-from automation.ledger import gates
+from automation.ledger import gates, kept
 from automation.ledger.gate_tables import holds
 from automation.ledger.places import with_a_place
+from automation.ledger.quick import read_one
 from automation.ledger.rows import RunRow, Waiting
 from automation.ledger.states import CLAIMABLE, OPEN, State
 from automation.ledger.tables import runs
@@ -24,14 +25,19 @@ from automation.ledger.tables import runs
 _Columns = Any
 _FOLLOWING = 500
 _CLAIMABLE = runs.c.state.in_(CLAIMABLE)
+# As parameters one by one: a list has to be put into the words of each question anew.
+_MAY_BEGIN, _IS_OPEN = (
+    runs.c.state.in_([sa.literal(state, runs.c.state.type) for state in some]) for some in (CLAIMABLE, OPEN)
+)
 _NOW = sa.bindparam("now", type_=runs.c.due_at.type)
 # Built once: they are asked in every round.
-_ANY_OPEN = sa.select(runs.c.id).where(runs.c.state.in_(OPEN)).limit(1)
+_ANY_OPEN = sa.select(runs.c.id).where(_IS_OPEN).limit(1)
 _NEXT_DUE = sa.select(
     sa.select(sa.func.min(runs.c.due_at))
-    .where(_CLAIMABLE, runs.c.due_at > _NOW, runs.c.published_at.is_(None))
-    .scalar_subquery(),
-    *gates.next_openings(_NOW),
+    .where(_MAY_BEGIN, runs.c.due_at > _NOW, runs.c.published_at.is_(None))
+    .scalar_subquery()
+    .label("due"),
+    *(moment.label(f"opens_{number}") for number, moment in enumerate(gates.next_openings(_NOW))),
 )
 #: What a run that has ended held: the place of its overlap key, and those of limits.
 _HELD = (
@@ -49,8 +55,7 @@ class Leases:
 
     def any_open(self) -> bool:
         """Whether any run waits or is at work: without one there is nothing to rescue, and nothing to ring for."""
-        with reading(self._engine) as connection:
-            return connection.execute(_ANY_OPEN).first() is not None
+        return read_one(self._engine, _ANY_OPEN, {}) is not None
 
     def unpublished(self, limit: int = 500, *, overdue: timedelta = timedelta()) -> list[Waiting]:
         """Due runs without a message: new ones, those whose publishing failed, retries that fell due.
@@ -161,9 +166,8 @@ class Leases:
 
         One that is due and waits for a place does not tell.
         """
-        with reading(self._engine) as connection:
-            moments = connection.execute(_NEXT_DUE, {"now": self._clock.now()}).one()
-        return min((moment for moment in moments if moment is not None), default=None)
+        moments = read_one(self._engine, _NEXT_DUE, {"now": self._clock.now()}) or {}
+        return min((moment for moment in moments.values() if moment is not None), default=None)
 
     def _runs(self, condition: sa.ColumnElement[bool], limit: int) -> list[RunRow]:
         with reading(self._engine) as connection:
@@ -183,7 +187,16 @@ def _turns(
     """Those whose turn it is to take a place. It takes longer to put into words than to answer where nobody waits."""
     placed = with_a_place(now)
     first = (placed.c.published_at, placed.c.priority.desc(), placed.c.due_at)
-    return list(connection.scalars(sa.select(placed.c.id).where(condition(placed.c)).order_by(*first).limit(limit)))
+    rows = connection.execute(sa.select(placed).where(condition(placed.c)).order_by(*first).limit(limit)).all()
+    keys = {kept.place_key(row.overlap_key) for row in rows if row.started_at is None and row.published_at is None}
+    others = kept.places(connection, keys, now) if keys else {}
+    return [row.id for row in rows if row.turn + _kept_before(row, others) <= row.free]
+
+
+def _kept_before(row: Any, others: Mapping[str, Sequence[kept.Place]]) -> int:
+    if row.started_at is not None or row.published_at is not None:
+        return 0
+    return kept.before((-row.priority, row.due_at, row.id), others.get(kept.place_key(row.overlap_key), ()))
 
 
 def interval(repeat: timedelta, rings: int) -> timedelta:

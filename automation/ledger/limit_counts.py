@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from automation.database import insert_or_ignore, insert_or_lock
-from automation.ledger.gate_tables import beginnings, holds, limits
+from automation.ledger.gate_tables import beginnings, holds, kept, limits
 from automation.ledger.limit import Limit, Rate
 from automation.ledger.states import State
 from automation.ledger.tables import runs
@@ -102,7 +102,8 @@ def refusal(connection: sa.Connection, bucket: Bucket, ahead: int, now: datetime
     if bucket.max_running is not None:
         busy = sum(row.state == State.RUNNING for row in connection.execute(_HOLDERS, {"key": bucket.key}))
         if busy + ahead >= bucket.max_running:
-            return Wait(bucket.key, f"waits: {bucket.words}; all places are taken")
+            why = "all places are taken" if busy >= bucket.max_running else "what is free is for those before it"
+            return Wait(bucket.key, f"waits: {bucket.words}; {why}")
     opens = _opens(connection, bucket, ahead, now)
     return None if opens <= now else Wait(bucket.key, f"waits: {bucket.words}; its turn is at {instant(opens)}", opens)
 
@@ -159,6 +160,7 @@ def forget(connection: sa.Connection, key: str, before: datetime) -> bool:
         return False
     for table in (beginnings, holds, limits):
         connection.execute(table.delete().where(table.c.limit_key == key))
+    connection.execute(kept.delete().where(kept.c.gate_key == key))
     return True
 
 

@@ -19,8 +19,10 @@ from automation.commits import light, synced
 from automation.database import insert_or_ignore, reading
 from automation.errors import Refused
 from automation.ledger.again import again
-from automation.ledger.states import State
+from automation.ledger.states import OPEN, State
 from automation.ledger.tables import artifacts, job_state, logs, onces, runs
+
+_FACTS = ("state", "reason", "nominal_time", "result")
 
 
 class Memory:
@@ -96,11 +98,26 @@ class Memory:
         with reading(self._engine) as connection:
             return [artifact_of(row) for row in connection.execute(query)]
 
-    def newest_artifacts(self, job: str) -> list[Artifact]:
-        """The files of the job's newest succeeded run that left any."""
+    def newest_artifacts(self, job: str, before: datetime | None = None) -> list[Artifact]:
+        """The files of the job's newest succeeded run that left any, of those for a moment before this one."""
         with reading(self._engine) as connection:
-            run_id = newest_with_artifacts(connection, job)
+            run_id = newest_with_artifacts(connection, job, before)
         return self.artifacts(run_id) if run_id else []
+
+    def newest(self, job: str, until: datetime) -> dict[str, Any]:
+        """How the job's newest ended run until this nominal time ended; the moment and result of its newest success."""
+        mine = (runs.c.job == job) & (runs.c.nominal_time <= until)
+        ended = sa.select(runs.c.state, runs.c.reason, runs.c.nominal_time, runs.c.result)
+        ended = ended.where(mine, runs.c.state.not_in(OPEN))
+        newest = ended.order_by(runs.c.nominal_time.desc(), runs.c.finished_at.desc()).limit(1)
+        good = sa.select(runs.c.nominal_time, runs.c.result).where(mine, runs.c.state == State.SUCCEEDED)
+        good = good.order_by(runs.c.nominal_time.desc(), runs.c.finished_at.desc()).limit(1)
+        with reading(self._engine) as connection:
+            row = connection.execute(newest).one_or_none()
+            succeeded = connection.execute(good).one_or_none()
+        facts = dict(zip(_FACTS, row, strict=True)) if row else dict.fromkeys(_FACTS)
+        moment, result = succeeded or (None, None)
+        return {**facts, "succeeded": moment, "good_result": result}
 
     def flow_artifacts(self, flow: str, job: str) -> list[Artifact] | None:
         """The files of the succeeded runs of a job in a flow; None where the flow has no run of it."""
@@ -112,12 +129,14 @@ class Memory:
         return [one for row in found if row.state == State.SUCCEEDED for one in self.artifacts(row.id)]
 
 
-def newest_with_artifacts(connection: sa.Connection, job: str) -> str | None:
-    """The job's newest succeeded run that left files: looked for from the files, which are fewer than the runs."""
+def newest_with_artifacts(connection: sa.Connection, job: str, before: datetime | None = None) -> str | None:
+    """The job's newest succeeded run that left files, of those for a moment before this one: looked for from the files, which are fewer than the runs."""
     left = sa.select(artifacts.c.run_id).where(artifacts.c.job == job)
     # As an expression, so that no database begins with all runs that ever succeeded.
     succeeded = sa.func.coalesce(runs.c.state, "") == State.SUCCEEDED
     query = sa.select(runs.c.id).where(runs.c.id.in_(left), succeeded)
+    if before is not None:
+        query = query.where(runs.c.nominal_time < before)
     newest = query.order_by(runs.c.nominal_time.desc(), runs.c.finished_at.desc()).limit(1)
     found: str | None = connection.execute(newest).scalar_one_or_none()
     return found
@@ -135,3 +154,12 @@ def artifact_of(row: Any) -> Artifact:
         job=row.job,
         created_at=row.created_at,
     )
+
+
+def keep_values(connection: sa.Connection, run_id: str, values: dict[str, Any]) -> None:
+    """In place of what the job of this run has kept so far."""
+    job = connection.execute(sa.select(runs.c.job).where(runs.c.id == run_id)).scalar_one()
+    connection.execute(job_state.delete().where(job_state.c.job == job))
+    if values:
+        rows = [{"job": job, "name": name, "value": value} for name, value in values.items()]
+        connection.execute(job_state.insert(), rows)

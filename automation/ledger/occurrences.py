@@ -6,7 +6,7 @@ Never: decides; publishes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,15 +15,18 @@ import sqlalchemy as sa
 
 from automation.database import execute_many, insert_many, reading
 from automation.errors import AutomationError
-from automation.ledger import flows, limit_counts, places, stopping, unique_holders
+from automation.ledger import alerts, flows, limit_counts, places, stopping, unique_holders
 from automation.ledger.activation import sync_jobs, sync_schedules
+from automation.ledger.endings import REPLACED
+from automation.ledger.limit import Limit
 from automation.ledger.rows import NewRun, run_values
+from automation.ledger.set_back import set_back
 from automation.ledger.standing import Key, Standing
+from automation.ledger.states import State
 from automation.ledger.tables import occurrences, revisions, runs, schedules
 
 #: As the column has it; the run keeps the whole of its reason.
 _LONGEST_REASON = 500
-_REPLACED = "cancelled: a newer run of this job takes its place"
 _TO = sa.bindparam("to", type_=schedules.c.cursor.type)
 _MOVE = (
     schedules.update()
@@ -95,6 +98,8 @@ class Occurrences(Standing):
         keep_missing: bool = False,
         renamed: Mapping[Key, Key] | None = None,
         definitions: Mapping[str, Mapping[str, Any]] | None = None,
+        contents: str = "",
+        limits: Mapping[str, Limit] | None = None,
     ) -> int:
         """Make this configuration the active one and return its revision.
 
@@ -107,20 +112,33 @@ class Occurrences(Standing):
             nothing about its jobs, and what falls due meanwhile is decided when it can be read again.
         renamed: new key → the key that it had before. When only the name changed, the cursor goes on, and so do pauses;
             with a job's name go the places of its open runs and its state too.
-        definitions: the jobs as they are declared, by name; None leaves what is recorded as it is.
+        definitions: the jobs as they are declared, by name; None leaves what is recorded as it is. Each is asked for
+            when it is needed, and let go.
+        contents: a digest of `specs` and `definitions` with every word. Where the one of the active configuration is the
+            same, none of them is looked at; "" is always another.
+        limits: what the jobs name, by owner; None is what `definitions` say of them. Their rows are always brought in step:
+            a run that was asked for under an earlier configuration may have made one since.
         """
         now = self._clock.now()
         with self._engine.begin() as connection:
             revision, known = _active(connection, lock=True)
+            if limits is None and definitions is not None:
+                limits = limit_counts.declared(definitions)
+            if limits is not None:
+                limit_counts.sync(connection, limits, keep_missing=keep_missing)
+            if contents and known == digest and _holds(connection, revision) == contents:
+                return revision
+            kept = None if keep_missing else contents or None
             if known != digest:
-                values = {"digest": digest, "activated_at": now, "activated_by": by}
+                values = {"digest": digest, "activated_at": now, "activated_by": by, "contents": kept}
                 done = connection.execute(revisions.insert().values(values))
                 key = done.inserted_primary_key
                 revision = int(key[0]) if key else revision + 1
+            else:
+                connection.execute(revisions.update().where(revisions.c.revision == revision).values(contents=kept))
             sync_schedules(connection, specs, renamed or {}, revision, now, keep_missing=keep_missing)
             if definitions is not None:
                 sync_jobs(connection, definitions, revision, keep_missing=keep_missing)
-                limit_counts.sync(connection, limit_counts.declared(definitions), keep_missing=keep_missing)
         return revision
 
     def record(self, decided: Sequence[Decided], revision: int) -> list[str]:
@@ -131,22 +149,44 @@ class Occurrences(Standing):
         new = [run for one in decided for run in one.runs]
         now = self._clock.now()
         with self._engine.begin() as connection:
-            active, _digest = _active(connection, lock=True)
-            if active != revision:
-                raise RevisionStale(
-                    f"Revision {revision} is no longer active; {active} is. The configuration is read again"
-                )
+            self._require(connection, revision)
             _lock_flows(connection, decided)
             added, replaced = _insert(connection, new, now, revision) if new else (set(), {})
+            alerts.tell_missed(connection, [run for run in new if run.state is State.MISSED and run.id in added], now)
             flows.settle(connection, [run.id for run in new if run.flow is not None], now)
             for one in decided:
                 if (one.cancel or one.supersede) and any(run.id in added for run in one.runs):
-                    stopping.cancel(connection, one.cancel, now, _REPLACED)
+                    stopping.cancel(connection, one.cancel, now, REPLACED)
                     stopping.supersede(connection, one.supersede, now)
-            unique_holders.make_way(connection, replaced, now)
+            stopping.make_way(connection, replaced, now)
             moves = [{"of_job": one.job, "of_schedule": one.schedule, "to": one.cursor} for one in decided]
             execute_many(connection, _MOVE, moves)
         return [run.id for run in new if run.id in added]
+
+    def clock_set_back(self, from_end: Collection[Key], revision: int) -> dict[Key, datetime]:
+        """Let schedules go on whose cursors lie ahead, since the clock was set back; returns the cursors that moved.
+
+        What was missed by the clock that was ahead is forgotten, and decided again when it comes; what ran stays done.
+
+        Parameters
+        ----------
+        from_end: schedules that count from the end of a run.
+
+        Raises RevisionStale when `revision` is not the active one.
+        """
+        now = self._clock.now()
+        with self._engine.begin() as connection:
+            self._require(connection, revision)
+            since = sa.select(revisions.c.activated_at).where(revisions.c.revision == revision)
+            return set_back(connection, from_end, now, connection.execute(since).scalar_one())
+
+    @staticmethod
+    def _require(connection: sa.Connection, revision: int) -> None:
+        active, _digest = _active(connection, lock=True)
+        if active != revision:
+            raise RevisionStale(
+                f"Revision {revision} is no longer active; {active} is. The configuration is read again"
+            )
 
 
 def _active(connection: sa.Connection, *, lock: bool = False) -> tuple[int, str]:
@@ -157,6 +197,12 @@ def _active(connection: sa.Connection, *, lock: bool = False) -> tuple[int, str]
         connection.execute(query.with_for_update())
     row = connection.execute(query).one_or_none()
     return (row.revision, row.digest) if row else (0, "")
+
+
+def _holds(connection: sa.Connection, revision: int) -> str | None:
+    query = sa.select(revisions.c.contents).where(revisions.c.revision == revision)
+    found: str | None = connection.execute(query).scalar_one()
+    return found
 
 
 def _lock_flows(connection: sa.Connection, decided: Sequence[Decided]) -> None:

@@ -18,6 +18,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from automation.database import insert_or_ignore, insert_or_lock
+from automation.ledger import kept
 from automation.ledger.rows import NewRun, RunRow
 from automation.ledger.states import CLAIMABLE, OPEN, State
 from automation.ledger.tables import runs, slots
@@ -37,6 +38,8 @@ _HOLDERS = (
     .order_by(runs.c.started_at)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
+#: The same, and whoever comes before this one and has its turn kept; who is skipped where there is no place passes those.
+_HOLDERS_AND_KEPT = sa.union_all(sa.select(_HOLDERS.subquery("held")), kept.WHO_IS_AHEAD)
 _EARLIER = _HOLDERS.where(
     (runs.c.state == State.RUNNING)
     | (runs.c.started_at < _BEGAN)
@@ -76,8 +79,11 @@ def take(connection: sa.Connection, run: RunRow, now: datetime) -> bool:
     mine = {"key": run.overlap_key, "run": run.id, "most": run.max_running}
     if run.started_at is not None:
         holders = connection.execute(_EARLIER, {**mine, "began": run.started_at}).all()
-    else:
+    elif run.spec.get("skips"):
         holders = connection.execute(_HOLDERS, mine).all()
+    else:
+        asked = kept.asked(run, kept.place_key(run.overlap_key), now)
+        holders = connection.execute(_HOLDERS_AND_KEPT, {**asked, **mine, "gate": asked["key"]}).all()
     if len(holders) < run.max_running:
         return True
     known = runs.update().where(runs.c.id == run.id, runs.c.attempt == run.attempt, runs.c.state.in_(CLAIMABLE))
@@ -127,7 +133,9 @@ def with_a_place(now: datetime) -> sa.Subquery:
     free = (runs.c.max_running - taken).label("free")
     # Those whose key is full are left out before they are put in order: there may be ten thousand of them.
     counts = began | ((runs.c.due_at <= now) & (runs.c.max_running > taken))
-    columns = (runs.c.id, runs.c.due_at, runs.c.published_at, runs.c.priority)
+    columns = (
+        runs.c.id, runs.c.due_at, runs.c.published_at, runs.c.priority, runs.c.overlap_key, runs.c.started_at,
+    )  # fmt: skip
     line = (
         sa.select(*columns, free, turn.label("turn"))
         .select_from(runs.outerjoin(held, runs.c.overlap_key == held.c.overlap_key))

@@ -15,6 +15,7 @@ from automation.artifacts import Artifact
 from automation.database import reading
 from automation.errors import UnknownName
 from automation.ledger.memory import artifact_of
+from automation.ledger.quick import read_one
 from automation.ledger.rows import AttemptRow, LogRow, RunRow
 from automation.ledger.states import OPEN
 from automation.ledger.tables import artifacts as artifact_table
@@ -25,6 +26,7 @@ from automation.ledger.tables import runs as run_table
 _AT_ONCE = 500
 _LONGEST_ID = 32
 _CLOCKS = timedelta(days=1)
+_WHOLE = sa.select(run_table).where(run_table.c.id == sa.bindparam("run", type_=run_table.c.id.type))
 
 
 def _beginning(connection: sa.Connection, prefix: str) -> Sequence[sa.RowMapping]:
@@ -50,9 +52,10 @@ class Queries:
         since: datetime | None = None,
         batch: str | None = None,
         flow: str | None = None,
+        before: datetime | None = None,
         limit: int = 50,
     ) -> list[RunRow]:
-        """Runs, newest first (by the time they were asked for)."""
+        """Runs, newest first (by the time they were asked for); with `before` those that were asked for earlier."""
         query = sa.select(run_table)
         if job:
             query = query.where(run_table.c.job == job)
@@ -64,6 +67,8 @@ class Queries:
             query = query.where(run_table.c.batch == batch)
         if flow:
             query = query.where(run_table.c.flow == flow)
+        if before:
+            query = query.where(run_table.c.queued_at < before)
         found: sa.FromClause = run_table
         if state and not (job or batch or flow):
             # No run is due before it is queued. Among those of a state that fell due last are those that were queued last;
@@ -97,11 +102,13 @@ class Queries:
     def run(self, run_id: str) -> RunRow:
         """A run by its id, or by enough of its beginning. Raises UnknownName when none or several fit."""
         prefix = run_id.strip().lower()
+        exact = read_one(self._engine, _WHOLE, {"run": prefix})
+        if exact:
+            return RunRow.of(exact)
         with reading(self._engine) as connection:
-            exact = connection.execute(sa.select(run_table).where(run_table.c.id == prefix)).mappings().one_or_none()
-            found = [] if exact else _beginning(connection, prefix)
-        if exact or len(found) == 1:
-            return RunRow.of(exact or found[0])
+            found = _beginning(connection, prefix)
+        if len(found) == 1:
+            return RunRow.of(found[0])
         more = "; several runs begin so, give more of the id" if found else "; see: automation runs"
         raise UnknownName("run", run_id, hint=more)
 

@@ -1,6 +1,6 @@
 """Rows of the ledger as frozen values, and the JSON form that is a contract.
 
-Owns: RunRow, AttemptRow, LogRow, MailRow, ProcessRow, NewRun.
+Owns: NewRun, and the rows of runs, attempts, logs, pauses and processes.
 Never: queries.
 """
 
@@ -9,22 +9,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Self
 
-from sqlalchemy import RowMapping
-
 from automation.ledger.ids import scope_of
-from automation.ledger.states import OPEN, Kind, MailState, Outcome, State
+from automation.ledger.states import OPEN, Kind, Outcome, State
 from automation.ledger.unique_key import Unique
 from automation.text import instant
 
 
-class _Row:
+@lru_cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(item.name for item in fields(kind))
+
+
+class Row:
     """Built from a row of a query by name; columns that the class does not have are left out."""
 
     @classmethod
-    def of(cls, row: RowMapping) -> Self:
-        return cls(**{item.name: row[item.name] for item in fields(cls)})  # type: ignore[arg-type]
+    def of(cls, row: Mapping[Any, Any]) -> Self:
+        made = object.__new__(cls)
+        # The `__init__` of a frozen dataclass makes a call for each of its fields, which a run has forty of.
+        made.__dict__.update({name: row[name] for name in _names(cls)})  # type: ignore[arg-type]
+        return made
 
     def as_json(self) -> dict[str, Any]:
         """All fields, instants in ISO 8601 UTC."""
@@ -90,7 +97,7 @@ def run_values(run: NewRun) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class RunRow(_Row):
+class RunRow(Row):
     """A run as the ledger has it."""
 
     id: str
@@ -168,7 +175,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class AttemptRow(_Row):
+class AttemptRow(Row):
     """One try of a run."""
 
     run_id: str
@@ -190,8 +197,13 @@ def since_queued(run: RunRow, attempts: Sequence[AttemptRow]) -> Sequence[Attemp
     return attempts[first:]
 
 
+def skipped_itself(run: RunRow, one: AttemptRow) -> bool:
+    """Whether this attempt found that there is nothing to do: it succeeded, and its run is skipped."""
+    return run.state == State.SKIPPED and one.attempt == run.attempt and one.outcome == Outcome.SUCCEEDED
+
+
 @dataclass(frozen=True)
-class LogRow(_Row):
+class LogRow(Row):
     """One line of a run's log."""
 
     id: int
@@ -203,33 +215,7 @@ class LogRow(_Row):
 
 
 @dataclass(frozen=True)
-class MailRow(_Row):
-    """A mail to one recipient in the outbox."""
-
-    id: int
-    scope: str
-    message_key: str
-    recipient: str
-    run_id: str
-    job: str
-    sender: str
-    subject: str
-    message_id: str
-    message: bytes = field(repr=False)
-    state: MailState
-    tries: int
-    created_at: datetime
-    due_at: datetime
-    finished_at: datetime | None
-    response: str | None
-
-    def as_json(self) -> dict[str, Any]:
-        """All fields but the message, instants in ISO 8601 UTC."""
-        return {item.name: plain(getattr(self, item.name)) for item in fields(self) if item.name != "message"}
-
-
-@dataclass(frozen=True)
-class OpenRun(_Row):
+class OpenRun(Row):
     """A run that takes a place of its overlap key: at work, waiting for its next attempt, or waiting to begin."""
 
     id: str
@@ -246,7 +232,7 @@ class OpenRun(_Row):
 
 
 @dataclass(frozen=True)
-class PauseRow(_Row):
+class PauseRow(Row):
     """A span in which something does not fire.
 
     Parameters
@@ -274,7 +260,7 @@ class PauseRow(_Row):
 
 
 @dataclass(frozen=True)
-class ProcessRow(_Row):
+class ProcessRow(Row):
     """A scheduler, worker or web process that has reported."""
 
     id: str

@@ -18,12 +18,17 @@ import sqlalchemy as sa
 from automation.clock import Clock
 from automation.commits import light, synced
 from automation.database import insert_or_ignore, reading
-from automation.ledger import breakers, flows, gates, places, stopping
-from automation.ledger.circuit import Breaker
+from automation.ledger import alerts, breakers, flows, gates, places, ringing, stopping
+from automation.ledger.alarm import Alerts
+from automation.ledger.circuit import Breaker, breaker_of
+from automation.ledger.limit import limits_of
+from automation.ledger.mail_tables import outbox
+from automation.ledger.memory import keep_values
+from automation.ledger.quick import brief, read_one
 from automation.ledger.rows import NewRun, RunRow, Waiting, run_values
 from automation.ledger.states import CLAIMABLE, State
 from automation.ledger.streaks import pause_if_failing
-from automation.ledger.tables import attempts, job_state, outbox, runs
+from automation.ledger.tables import attempts, runs
 from automation.ledger.verdict import Verdict
 
 __all__ = ["Claimant", "Runs", "Verdict"]
@@ -49,7 +54,7 @@ _RUN, _KNOWN = sa.bindparam("run", type_=runs.c.id.type), sa.bindparam("known", 
 _READ = sa.select(runs).where(runs.c.id == _RUN)
 _CLAIM = (
     runs.update()
-    .where(runs.c.id == _RUN, runs.c.attempt == _KNOWN, runs.c.state.in_(CLAIMABLE))
+    .where(runs.c.id == _RUN, runs.c.attempt == _KNOWN, sa.or_(*(runs.c.state == state for state in CLAIMABLE)))
     .values(_set("state", "attempt", "started_at", "worker", "pid", "lease_until", "deadline", "done", "total"))
 )
 _OPEN = attempts.insert().values(_set("run_id", "attempt", "worker", "pid", "started_at"))
@@ -128,25 +133,41 @@ class Runs:
             "done": None,
             "total": None,
         }
-        opened = {"run_id": run_id, "attempt": run.attempt + 1, "started_at": now}
+        opened = {
+            "run_id": run_id,
+            "attempt": run.attempt + 1,
+            "worker": claimant.worker,
+            "pid": claimant.pid,
+            "started_at": now,
+        }
+        if _is_alone(run):
+            return replace(run, **changes) if self._claim_alone(run, changes, opened) else None
         with light(self._engine) as connection:
             known = {"run": run_id, "known": run.attempt}
             # One that may be skipped here ends; else only who ends a run waits for the others of its flow.
             with flows.ending(connection, [run_id] if run.flow and run.spec.get("skips") else [], now):
                 taken = places.take(connection, run, now)
             if not taken:
+                gates.found_no_place(connection, run, now)
                 return None
             passed = gates.ask(connection, run, now)
             if passed is None or connection.execute(_CLAIM, {**known, **changes}).rowcount != 1:
                 return None
-            connection.execute(_OPEN, {"worker": claimant.worker, "pid": claimant.pid, **opened})
+            connection.execute(_OPEN, opened)
             gates.enter(connection, run, passed, now)
         return replace(run, **changes)
 
+    def _claim_alone(self, run: RunRow, changes: dict[str, Any], opened: dict[str, Any]) -> bool:
+        """The claim of a run that nothing keeps from beginning, as most are; whether it was there to be claimed."""
+        with brief(self._engine) as connection:
+            if connection.execute(_CLAIM, {"run": run.id, "known": run.attempt, **changes}).rowcount != 1:
+                return False
+            connection.execute(_OPEN, opened)
+        return True
+
     def _waiting(self, run_id: str, now: datetime) -> RunRow | None:
         """The run, if it could be claimed; read first, so that the write is short."""
-        with reading(self._engine) as connection:
-            row = connection.execute(_READ, {"run": run_id}).mappings().one_or_none()
+        row = read_one(self._engine, _READ, {"run": run_id})
         run = RunRow.of(row) if row else None
         return run if run and run.state in CLAIMABLE and run.due_at <= now else None
 
@@ -156,19 +177,23 @@ class Runs:
         with light(self._engine) as connection:
             return connection.execute(mine.values(done=done, total=total)).rowcount == 1
 
-    def finish(self, run_id: str, attempt: int, verdict: Verdict, breaker: Breaker | None = None) -> bool:
+    def finish(
+        self, run_id: str, attempt: int, verdict: Verdict, breaker: Breaker | None = None, to_tell: Alerts | None = None
+    ) -> bool:
         """End an attempt in one transaction with all that follows from it.
 
         Parameters
         ----------
-        breaker: that of the run, if its spec has one; the verdict is its answer.
+        breaker, to_tell: those of the run, if its spec has them; the verdict is the breaker's answer.
 
         Returns False, with nothing written, when the attempt is not the newest or its run is not running: a fenced-out
         worker's result is nobody's.
         """
         now = self._clock.now()
-        ends, closes = _run_changes(verdict, now), _attempt_changes(verdict, now)
+        ends, closes = verdict.of_run(now), verdict.of_attempt(now)
         mine = {"run": run_id, "known": attempt}
+        if _is_brief(verdict, breaker, to_tell) and self._finish_alone({**mine, **ends}, {**mine, **closes}):
+            return True
         with synced(self._engine) as connection:
             if not _end(connection, {**mine, **ends}, now):
                 return False
@@ -176,12 +201,22 @@ class Runs:
             if verdict.mails:
                 connection.execute(insert_or_ignore(outbox, connection.dialect.name), list(verdict.mails))
             if verdict.job_values is not None:
-                _keep(connection, run_id, verdict.job_values)
+                keep_values(connection, run_id, verdict.job_values)
+            if to_tell is not None:
+                alerts.tell_end(connection, to_tell, run_id, now)
             pause = pause_if_failing(connection, run_id, now) if verdict.state is State.DEAD else None
             told = breakers.answer(connection, breaker, run_id, attempt, verdict, now) if breaker is not None else ""
         breakers.tell(told)
         if pause is not None:
             _log.error("Job %s is paused: %s", pause.target, pause.reason)
+        return True
+
+    def _finish_alone(self, ends: dict[str, Any], closes: dict[str, Any]) -> bool:
+        """A verdict from which nothing follows, on a run in no flow; False, with nothing written, where that is not all."""
+        with brief(self._engine, sync=True) as connection:
+            if connection.execute(_FINISH, ends).rowcount != 1:
+                return False
+            connection.execute(_CLOSE, closes)
         return True
 
     def renew(self, worker: str, lease: timedelta) -> int:
@@ -192,12 +227,7 @@ class Runs:
 
     def mark_published(self, waiting: Sequence[Waiting]) -> None:
         """These runs' messages went out now; one whose message reached a worker in the meantime stays as it is."""
-        with light(self._engine) as connection:
-            for attempt, rings in sorted({(run.attempt, run.rings) for run in waiting}):
-                ids = [run.id for run in waiting if (run.attempt, run.rings) == (attempt, rings)]
-                untouched = runs.c.id.in_(ids) & (runs.c.attempt == attempt) & (runs.c.rings == rings)
-                mark = runs.update().where(untouched, runs.c.state.in_(CLAIMABLE))
-                connection.execute(mark.values(published_at=self._clock.now(), rings=rings + 1))
+        ringing.mark(self._engine, waiting, self._clock.now())
 
     def unpublish(self, run_ids: Sequence[str]) -> None:
         """These runs' messages are gone with a stopping worker; they are to be rung again at once."""
@@ -205,6 +235,12 @@ class Runs:
             mark = runs.update().where(runs.c.id.in_(list(run_ids)), runs.c.state.in_(CLAIMABLE))
             with self._engine.begin() as connection:
                 connection.execute(mark.values(published_at=None))
+
+    def unpublish_all(self) -> int:
+        """No run that nobody has claimed has a message any more; returns how many had one."""
+        out = runs.update().where(runs.c.state.in_(CLAIMABLE), runs.c.published_at.is_not(None))
+        with self._engine.begin() as connection:
+            return connection.execute(out.values(published_at=None)).rowcount
 
     def request_cancel(self, run_id: str) -> bool:
         """Ask a running run to stop, or cancel a waiting one; False when it has ended.
@@ -237,41 +273,27 @@ class Runs:
             return stopping.expire(connection, late, now)
 
 
+def _is_alone(run: RunRow) -> bool:
+    """Whether a run asks no other before it begins, and is in no line."""
+    asks = run.max_running is not None or run.flow is not None or run.waits_on is not None
+    return not asks and not limits_of(run.spec) and breaker_of(run.spec) is None
+
+
+def _is_brief(verdict: Verdict, breaker: Breaker | None, to_tell: Alerts | None) -> bool:
+    """Whether there is nothing to write but the verdict, if the run is in no flow."""
+    silent = to_tell is None or verdict.state in CLAIMABLE
+    return (
+        silent
+        and breaker is None
+        and verdict.state is not State.DEAD
+        and not verdict.mails
+        and verdict.job_values is None
+    )
+
+
 def _end(connection: sa.Connection, changes: dict[str, Any], now: datetime) -> bool:
     """End or put off a run; what it is in a flow costs one that is in none nothing."""
     if connection.execute(_FINISH, changes).rowcount == 1:
         return True
     with flows.ending(connection, [changes["run"]], now):
         return connection.execute(_END, changes).rowcount == 1
-
-
-def _run_changes(verdict: Verdict, now: datetime) -> dict[str, Any]:
-    waits = verdict.state in CLAIMABLE
-    return {
-        "state": verdict.state,
-        "reason": verdict.reason,
-        "result": verdict.result,
-        "finished_at": None if waits else now,
-        "again_at": verdict.due_at if waits else None,
-        "spends": int(verdict.spends),
-        "loses": int(verdict.loses),
-    }
-
-
-def _attempt_changes(verdict: Verdict, now: datetime) -> dict[str, Any]:
-    return {
-        "finished_at": now,
-        "outcome": verdict.outcome,
-        "failure_class": verdict.failure_class,
-        "code": verdict.code,
-        "message": verdict.message,
-        "traceback": verdict.traceback,
-    }
-
-
-def _keep(connection: sa.Connection, run_id: str, values: dict[str, Any]) -> None:
-    job = connection.execute(sa.select(runs.c.job).where(runs.c.id == run_id)).scalar_one()
-    connection.execute(job_state.delete().where(job_state.c.job == job))
-    if values:
-        rows = [{"job": job, "name": name, "value": value} for name, value in values.items()]
-        connection.execute(job_state.insert(), rows)

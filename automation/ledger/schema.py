@@ -14,7 +14,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from automation.database import database_url, make_engine, reading
 from automation.errors import InvalidInput, LedgerUnavailable
-from automation.ledger.gate_tables import metadata
+from automation.ledger.access_tables import metadata
 from automation.ledger.tables import PREFIX
 from automation.ledger.whereabouts import watch
 from automation.secrets import mask_urls
@@ -26,8 +26,13 @@ VERSION_TABLE = f"{PREFIX}version"
 _MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
 
-def open_engine(url: str, *, pooled: bool = True) -> sa.Engine:
-    """An engine for the ledger; makes the folder of a SQLite file. Raises InvalidInput for an unusable URL."""
+def open_engine(url: str, *, pooled: bool = True, forks: bool = False) -> sa.Engine:
+    """An engine for the ledger; makes the folder of a SQLite file. Raises InvalidInput for an unusable URL.
+
+    Parameters
+    ----------
+    pooled, forks: as `make_engine` has them.
+    """
     parsed = database_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         try:
@@ -37,7 +42,7 @@ def open_engine(url: str, *, pooled: bool = True) -> sa.Engine:
                 f"The ledger's folder {Path(parsed.database).parent} cannot be made: {error.strerror}; "
                 "set AUTOMATION_DATA_DIR to a folder that can be written"
             ) from error
-    engine = make_engine(parsed, pooled=pooled, durable=True)
+    engine = make_engine(parsed, pooled=pooled, forks=forks, durable=True)
     if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
         watch(engine, Path(parsed.database))
     return engine

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +26,8 @@ Key = tuple[str, str]
 #: How many of a job's newest runs are asked when it last ended: a short walk along an index, however long its history.
 NEWEST_LOOKED_AT = 100
 _OPEN = runs.c.state.in_(OPEN) & ~BROUGHT_BACK
+#: By so much machines may tell the time differently.
+_CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -147,11 +149,13 @@ class Standing:
         """
         wanted = set(jobs)
         wanted -= self.busy_jobs(wanted).keys()
-        newest = sa.select(runs.c.finished_at).order_by(runs.c.queued_at.desc()).limit(NEWEST_LOOKED_AT)
+        # What ended later than now did so by a clock that was set back since.
+        past = runs.c.finished_at <= self._clock.now() + _CLOCKS_DIFFER
+        newest = sa.select(runs.c.finished_at).where(past).order_by(runs.c.queued_at.desc()).limit(NEWEST_LOOKED_AT)
         ends: dict[str, datetime] = {}
         with reading(self._engine) as connection:
             for job in wanted:
-                ended = connection.scalars(newest.where(runs.c.job == job, runs.c.finished_at.is_not(None))).all()
+                ended = connection.scalars(newest.where(runs.c.job == job)).all()
                 if ended:
                     ends[job] = max(ended)
         return ends

@@ -53,7 +53,10 @@ class Kind(StrEnum):
 class MailState(StrEnum):
     """Where a mail to one recipient is."""
 
+    GATHERED = "gathered"
+    BUNDLED = "bundled"
     QUEUED = "queued"
+    TAKEN = "taken"
     SENDING = "sending"
     SENT = "sent"
     CAPTURED = "captured"

@@ -42,6 +42,8 @@ revisions = sa.Table(
     sa.Column("digest", sa.String(64), nullable=False),
     sa.Column("activated_at", UtcDateTime, nullable=False),
     sa.Column("activated_by", NAME, nullable=False),
+    # A digest of what the tables of schedules and jobs hold since then; absent while they hold something beside it.
+    sa.Column("contents", sa.String(64)),
 )
 
 schedules = sa.Table(
@@ -180,31 +182,6 @@ artifacts = sa.Table(
     sa.Index("ix_automation_artifacts_job", "job", "run_id"),
 )
 
-outbox = sa.Table(
-    "automation_outbox",
-    metadata,
-    sa.Column("id", SERIAL, primary_key=True, autoincrement=True),
-    sa.Column("scope", sa.String(300), nullable=False),
-    sa.Column("message_key", sa.String(200), nullable=False),
-    sa.Column("recipient", sa.String(254), nullable=False),
-    sa.Column("run_id", ID, nullable=False),
-    sa.Column("job", NAME, nullable=False),
-    sa.Column("sender", sa.String(254), nullable=False),
-    sa.Column("subject", sa.String(998), nullable=False),
-    sa.Column("message_id", sa.String(255), nullable=False),
-    sa.Column("message", BYTES, nullable=False),
-    sa.Column("state", STATE, nullable=False),
-    sa.Column("tries", sa.Integer, nullable=False, default=0),
-    sa.Column("created_at", UtcDateTime, nullable=False),
-    sa.Column("due_at", UtcDateTime, nullable=False),
-    sa.Column("lease_until", UtcDateTime),
-    sa.Column("finished_at", UtcDateTime),
-    sa.Column("response", sa.String(1000)),
-    sa.Index("ix_automation_outbox_state_due", "state", "due_at"),
-    sa.Index("ix_automation_outbox_run", "run_id"),
-    sa.Index("uq_automation_outbox_key", "scope", "message_key", "recipient", unique=True),
-)
-
 onces = sa.Table(
     "automation_onces",
     metadata,
@@ -246,6 +223,15 @@ uniques = sa.Table(
     sa.Column("run_id", ID),
     sa.Column("until", UtcDateTime),
     sa.Index("ix_automation_uniques_run", "run_id"),
+)
+
+#: Flows with a step that waits for one of which no run is recorded, which may never come: they are looked at again.
+stalled = sa.Table(
+    "automation_stalled",
+    metadata,
+    sa.Column("flow", sa.String(80), primary_key=True),
+    sa.Column("look_at", UtcDateTime, nullable=False),
+    sa.Index("ix_automation_stalled_look", "look_at"),
 )
 
 #: Ended pauses stay: what fell due while they lasted may be decided later.

@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from automation.database import insert_or_ignore, insert_or_lock
-from automation.ledger import flows
+from automation.ledger.endings import taken_by
 from automation.ledger.rows import NewRun
 from automation.ledger.states import State
 from automation.ledger.tables import runs, uniques
@@ -32,8 +32,6 @@ _HOLDERS = (
 )
 _HOLDER = _HOLDERS.where(_MINE)
 _HOLD = uniques.update().where(_MINE).values(run_id=sa.bindparam("holder"), until=sa.bindparam("to"))
-#: A run that may make way: perhaps with a message, and without an attempt yet.
-_WAITS = (runs.c.state == State.QUEUED) & (runs.c.attempt == 0)
 Replaced = dict[str, str]
 
 
@@ -94,7 +92,7 @@ def settle(connection: sa.Connection, new: Sequence[NewRun], now: datetime) -> t
             settled[run.id] = _skipped(run, f"unique: {holder.words}")
             continue
         if first:
-            settled[first] = _skipped(settled[first], _superseded(run.id))
+            settled[first] = _skipped(settled[first], taken_by(run.id))
         elif holder is not None and holder.waits:
             replaced[holder.run_id] = run.id
         held[(run.job, unique.key)] = run.id
@@ -102,20 +100,10 @@ def settle(connection: sa.Connection, new: Sequence[NewRun], now: datetime) -> t
     return list(settled.values()), replaced
 
 
-def make_way(connection: sa.Connection, replaced: Replaced, now: datetime) -> list[str]:
-    """Skip the runs that another one takes the place of, unless they have begun; returns those that made way."""
-    gone = []
-    for old, newer in sorted(replaced.items()):
-        ended = {"state": State.SKIPPED, "reason": _superseded(newer), "finished_at": now, "published_at": None}
-        with flows.ending(connection, [old], now):
-            if connection.execute(runs.update().where(runs.c.id == old, _WAITS).values(**ended)).rowcount:
-                gone.append(old)
-    return gone
+def skipped(new: Sequence[NewRun], reason: str) -> list[NewRun]:
+    """The same runs, none of which is to begin."""
+    return [_skipped(run, reason) for run in new]
 
 
 def _skipped(run: NewRun, reason: str) -> NewRun:
     return replace(run, state=State.SKIPPED, reason=reason)
-
-
-def _superseded(newer: str) -> str:
-    return f"superseded: run {newer} with the same unique_key was asked for later, and takes its place"

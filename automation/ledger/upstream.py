@@ -31,6 +31,8 @@ _STEP = re.compile(r"[A-Za-z0-9_-]+")
 _SHOWN = 12
 #: A list that is longer has no run for each of its elements.
 MOST_ELEMENTS = 10_000
+#: As the ledger's columns have it.
+_LONGEST_KEY = 200
 Facts = Mapping[str, Any]
 
 
@@ -154,6 +156,27 @@ def take(one: Taking, known: Facts | None, item: Sequence[Any]) -> Any:
     return walk(
         known[one.fact], one, f"the {one.fact} of run {known['run']} of job '{known['job']}' ({known['state']})"
     )
+
+
+def filled_keys(connection: sa.Connection, flow: str, keys: Any, spec: Facts) -> Any:
+    """A key, or values with keys, that name parameters: where these take something, with what they take.
+
+    Parameters
+    ----------
+    spec: of the run; it has the element that the run is for.
+    """
+    item = (spec["item"],) if "item" in spec else ()
+
+    def look_up(one: Taking) -> str:
+        known = None if one.job is None else facts(connection, flow, one.job)
+        return as_text(take(one, known, item))[:_LONGEST_KEY]
+
+    try:
+        found = fill(keys, look_up)
+        return found[:_LONGEST_KEY] if isinstance(found, str) else found
+    except JobFailed:
+        # The run fails for the same when it begins.
+        return keys
 
 
 def elements(value: Any, one: Taking) -> list[Any]:

@@ -1,6 +1,6 @@
 """The verdict on an attempt: how it ended, and what follows for its run.
 
-Owns: that shape.
+Owns: that shape, and what its run and its attempt become by it.
 Never: gives one, or writes it.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from automation.ledger.states import Outcome, State
+from automation.ledger.states import CLAIMABLE, Outcome, State
 
 
 @dataclass(frozen=True)
@@ -40,3 +40,27 @@ class Verdict:
     result: Any = None
     mails: Sequence[dict[str, Any]] = ()
     job_values: dict[str, Any] | None = None
+
+    def of_run(self, now: datetime) -> dict[str, Any]:
+        """What becomes of the run."""
+        waits = self.state in CLAIMABLE
+        return {
+            "state": self.state,
+            "reason": self.reason,
+            "result": self.result,
+            "finished_at": None if waits else now,
+            "again_at": self.due_at if waits else None,
+            "spends": int(self.spends),
+            "loses": int(self.loses),
+        }
+
+    def of_attempt(self, now: datetime) -> dict[str, Any]:
+        """What becomes of the attempt."""
+        return {
+            "finished_at": now,
+            "outcome": self.outcome,
+            "failure_class": self.failure_class,
+            "code": self.code,
+            "message": self.message,
+            "traceback": self.traceback,
+        }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from automation.ledger.gate_tables import metadata
+from automation.ledger.access_tables import metadata
 from automation.ledger.schema import VERSION_TABLE
 
 connection = context.config.attributes["connection"]

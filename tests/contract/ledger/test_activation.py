@@ -135,3 +135,44 @@ def test_decisions_follow_a_new_name(hours_later):
 
     assert ledger.fires([NEW, OLD]) == {NEW: 3, OLD: 0}
     assert len(ledger.recorded(*NEW, now, hours_later.clock.now())) == 3
+
+
+class Asked(dict):
+    """Definitions that count how often somebody looks at one."""
+
+    asked = 0
+
+    def __getitem__(self, name):
+        type(self).asked += 1
+        return super().__getitem__(name)
+
+
+def test_what_is_the_same_with_every_word_is_not_looked_at(desk):
+    """It costs no more however many jobs there are; another word, or what is still held beside it, has all looked at."""
+    ledger, definitions = desk.ledger.occurrences, Asked(books={"queue": "a"}, old={"queue": "a"})
+    specs = {OLD: SPEC, ("old", "main"): SPEC}
+
+    def again(contents, **how):
+        before = Asked.asked
+        assert ledger.activate("2", specs, "s1", definitions=definitions, contents=contents, limits={}, **how) == 1
+        return Asked.asked > before
+
+    assert again("a")
+    assert not again("a")
+    assert not again("a", keep_missing=True)
+    assert again("b")
+    del specs["old", "main"], definitions["old"]
+    assert again("c", keep_missing=True)
+    assert ledger.states().keys() == {OLD, ("old", "main")}
+    assert again("c")
+    assert ledger.states().keys() == {OLD}
+    assert list(ledger.declared()) == ["books"]
+    assert not again("c")
+
+
+def test_a_job_is_changed_only_where_its_definition_is(desk):
+    """Equal ones keep their revision, also where the text in the ledger has the keys in another order."""
+    ledger = desk.ledger.occurrences
+    ledger.activate("1", {}, "s1", definitions={"a": {"x": 1, "y": "ü"}, "b": {"x": 1}})
+    second = ledger.activate("2", {}, "s1", definitions={"a": {"y": "ü", "x": 1}, "b": {"x": 2}})
+    assert list(ledger.declared(since=second)) == ["b"]

@@ -10,12 +10,13 @@ from itertools import product
 
 import pytest
 
-from automation.ledger import flows, stopping, unique_holders
+from automation.ledger import flows, places, stopping
 from automation.ledger.graph import Graph, Node
 from automation.ledger.ids import follower_id
 from automation.ledger.occurrences import Decided
 from automation.ledger.runs import Claimant, Verdict
 from automation.ledger.states import Kind, Outcome, State
+from automation.ledger.tables import schedules
 
 FLOW = "2026-03-01T12:00:00Z"
 WELL = Verdict(Outcome.SUCCEEDED, State.SUCCEEDED, result={"rows": 3})
@@ -122,7 +123,7 @@ def test_every_way_to_an_end_is_followed(desk, way: str):
         if way == "supersede":
             stopping.supersede(connection, [new.id], desk.clock.now())
         elif way == "make way":
-            unique_holders.make_way(connection, {new.id: "other"}, desk.clock.now())
+            stopping.make_way(connection, {new.id: "other"}, desk.clock.now())
     ended = desk.ledger.queries.run(new.id)
     assert ended.state in (State.CANCELLED, State.EXPIRED, State.SKIPPED)
     assert found(desk, "b").state == State.SKIPPED
@@ -396,3 +397,116 @@ def test_a_death_between_the_end_and_what_follows_leaves_neither(desk, monkeypat
     desk.ledger.runs.finish(run.id, 1, Verdict(Outcome.LOST, State.QUEUED, due_at=desk.clock.now()))
     desk.ledger.runs.finish(run.id, desk.claim(run.id).attempt, WELL)
     assert found(desk, "b").state == State.QUEUED
+
+
+def on_schedule(desk, name, cursor):
+    """A schedule that fires at noon each day, decided up to this moment."""
+    desk.ledger.occurrences.activate(name, {(name, "main"): {"cron": "0 12 * * *", "timezone": "UTC"}}, "s")
+    with desk.ledger.engine.begin() as connection:
+        connection.execute(schedules.update().where(schedules.c.job == name).values(cursor=cursor))
+
+
+@pytest.mark.parametrize("minutes", [-1, 1])
+def test_a_join_waits_for_a_fire_that_is_still_to_be_decided(desk, minutes: int):
+    """And for none that was decided without a run: then it is skipped, with what follows it, and nobody looks again."""
+    join = node("join", ("a", "b"), after=("a", "b"))
+    run = begun(desk, "a", join, node("last", after=("join",)), kind=Kind.SCHEDULED, schedule="main")
+    on_schedule(desk, "b", run.nominal_time + timedelta(minutes=minutes))
+    desk.ledger.runs.finish(run.id, 1, WELL)
+    assert found(desk, "join") is None
+
+    assert desk.ledger.stalled.settle() == 1
+    if minutes < 0:
+        assert found(desk, "join") is None
+        assert desk.ledger.stalled.next_look() > desk.clock.now()
+    else:
+        assert found(desk, "join").reason.startswith("upstream: job 'b' has no run at that instant: ")
+        assert found(desk, "last").state == State.SKIPPED
+        assert desk.ledger.stalled.next_look() is None
+
+
+def test_what_runs_in_any_case_does_not_wait_for_a_fire_that_never_comes(desk):
+    """It runs behind those that there are."""
+    run = begun(desk, "a", node("tidy", ("a", "b"), after_any=("a", "b")), kind=Kind.SCHEDULED, schedule="main")
+    desk.ledger.runs.finish(run.id, 1, WELL)
+    desk.ledger.stalled.settle()
+    assert found(desk, "tidy").state == State.QUEUED
+
+
+def flows_of(desk, number, *nodes):
+    """So many flows one after another, each with its first run at work, and followers that share a job."""
+    some = []
+    for turn in range(number):
+        new = replace(root(desk, "a", *nodes), flow=f"{FLOW}/{turn}")
+        assert desk.ledger.runs.add(new)
+        some.append(desk.claim(new.id))
+        desk.clock.advance(seconds=1)
+    return some
+
+
+def followers(desk, step):
+    """The runs of a step in all flows, in the order of the flows."""
+    return sorted((one for one in desk.ledger.queries.runs(job=step)), key=lambda one: one.flow)
+
+
+@pytest.mark.parametrize("overlap", ["queue_one", "cancel_running", "queue_all"])
+def test_a_follower_finds_its_job_at_work(desk, overlap: str):
+    """The oldest at work is asked to stop, of those that wait the newest stays; or the line is full, with what follows."""
+    join = node("b", after=("a",), overlap_key="b", max_running=1, overlap=overlap, max_queued=1)
+    first = flows_of(desk, 4, join, node("c", after=("b",)))
+    for number, run in enumerate(first):
+        desk.ledger.runs.finish(run.id, 1, WELL)
+        desk.clock.advance(seconds=1)
+        if number == 0:
+            assert desk.claim(followers(desk, "b")[0].id)
+    begun, *rest = followers(desk, "b")
+    assert begun.state == State.RUNNING
+    assert (begun.cancel_requested_at is not None) == (overlap == "cancel_running")
+    if overlap == "queue_all":
+        assert [one.state for one in rest] == ["queued", "skipped", "skipped"]
+        assert rest[1].reason == "queue full: 1 run waited, and max_queued is 1"
+    else:
+        assert [one.state for one in rest] == ["skipped", "skipped", "queued"]
+        assert rest[0].reason == "superseded: a newer one of this job waits"
+    gone = [one for one in rest if one.state == "skipped"]
+    assert [one.reason for one in followers(desk, "c")] == [
+        f"upstream: run {one.id} of job 'b' was skipped" for one in gone
+    ]
+
+
+@pytest.mark.parametrize("way", ["queue_one", "replace_waiting"])
+def test_flows_that_make_way_are_locked_in_one_order(desk, monkeypatch, way: str):
+    """Whoever ends a run locks its flow and those of the runs that its successors replace, so that no two wait for each other."""
+    unique = {"key": "same", "on_conflict": "replace_waiting", "seconds": None} if way == "replace_waiting" else None
+    join = node("b", after=("a",), overlap_key="b", max_running=1, overlap="" if unique else way, unique=unique)
+    first, locked = flows_of(desk, 9, join), []
+    lock = places.lock
+    monkeypatch.setattr(places, "lock", lambda connection, key: (locked.append(key), lock(connection, key)))
+    several = 0
+    for run in first:
+        locked.clear()
+        desk.ledger.runs.finish(run.id, 1, WELL)
+        stripes = [key for key in locked if key.startswith("flow/")]
+        several += len(set(stripes)) > 1
+        assert desk.ledger.engine.dialect.name == "sqlite" or list(dict.fromkeys(stripes)) == sorted(set(stripes))
+    assert several
+    assert [one.state for one in followers(desk, "b")] == ["skipped"] * 8 + ["queued"]
+
+
+@pytest.mark.parametrize("on_conflict", ["reject", "replace_waiting"])
+def test_a_follower_asks_for_its_unique_key(desk, on_conflict: str):
+    """As a fire does: skipped beside another run with it, or in the place of one that waits."""
+    unique = {"key": "{{ upstream.a.result.rows }}", "on_conflict": on_conflict, "seconds": None}
+    first = flows_of(desk, 3, node("b", after=("a",), unique=unique), node("c", after=("b",)))
+    for number, run in enumerate(first):
+        rows = 3 if number < 2 else 4
+        desk.ledger.runs.finish(run.id, 1, replace(WELL, result={"rows": rows}))
+    one, other, third = followers(desk, "b")
+    assert third.state == State.QUEUED
+    if on_conflict == "reject":
+        assert (one.state, other.state) == (State.QUEUED, State.SKIPPED)
+        assert other.reason == f"unique: run {one.id} with the same unique_key is queued"
+    else:
+        assert (one.state, other.state) == (State.SKIPPED, State.QUEUED)
+        assert one.reason.startswith(f"superseded: run {other.id} with the same unique_key")
+    assert [run.state for run in followers(desk, "c")] == [State.SKIPPED]

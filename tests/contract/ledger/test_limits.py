@@ -156,6 +156,80 @@ def test_several_limits_hold_at_once(desk):
     assert rung(desk) == [both]
 
 
+A, B = at_once(1, "limit a"), at_once(1, "limit b")
+
+
+def test_one_that_needs_two_limits_is_not_passed_for_ever(desk):
+    """Others may pass it for a minute; then the turn that has come is kept for it while it waits for the other one."""
+    a, b = desk.running(**spec(A)), desk.running(**spec(B))
+    both = desk.queued(**spec(A, B))
+    assert desk.claim(both) is None
+    desk.ledger.runs.finish(a.id, 1, SUCCESS)
+    assert rung(desk) == [both]
+    assert desk.claim(both) is None
+    passing = desk.running(**spec(A))
+    desk.clock.advance(seconds=61)
+    desk.ledger.runs.finish(b.id, 1, SUCCESS)
+    assert rung(desk) == [both]
+    assert desk.claim(both) is None
+    late = desk.queued(**spec(B))
+    assert desk.claim(late) is None
+    assert desk.ledger.queries.run(late).reason == "waits: limit b, 1 at once; what is free is for those before it"
+    assert desk.running(priority=9, **spec(B)).id
+    assert rung(desk) == []
+    desk.ledger.runs.finish(desk.ledger.queries.runs(state="running")[0].id, 1, SUCCESS)
+    assert rung(desk) == []
+    desk.ledger.runs.finish(passing.id, 1, SUCCESS)
+    assert rung(desk) == [both]
+    assert desk.claim(both)
+    assert rung(desk) == []
+    desk.ledger.runs.finish(both, 1, SUCCESS)
+    assert rung(desk) == [late]
+    assert desk.claim(late)
+
+
+def test_a_turn_is_kept_for_nobody_who_does_not_wait_any_more(desk):
+    """A run that was cancelled keeps nobody back, nor does one that stands before a rate until a moment that is known."""
+    a, b = desk.running(**spec(A)), desk.running(**spec(B))
+    gone = desk.queued(**spec(A, B))
+    later = desk.queued(**spec(A, rate("1/h", "limit c")))
+    desk.running(**spec(rate("1/h", "limit c")))
+    assert desk.claim(gone) is None
+    assert desk.claim(later) is None
+    desk.ledger.runs.finish(a.id, 1, SUCCESS)
+    assert desk.claim(gone) is None
+    desk.clock.advance(seconds=61)
+    assert desk.claim(gone) is None
+    waits = desk.queued(**spec(A))
+    assert desk.claim(waits) is None
+    desk.ledger.runs.request_cancel(gone)
+    assert rung(desk) == [later]
+    assert desk.claim(later) is None
+    assert rung(desk) == [waits]
+    assert desk.claim(waits)
+    assert desk.ledger.queries.run(b.id).state == State.RUNNING
+
+
+def test_one_that_needs_a_place_of_its_job_and_a_limit_is_not_passed_for_ever(desk):
+    """Neither by those that need the place alone, nor by those that need the limit alone."""
+    key = {"overlap_key": "books", "max_running": 1}
+    at_work, limited = desk.running(**key), desk.running(**spec(A))
+    both = desk.queued(**key, **spec(A))
+    desk.ledger.runs.finish(limited.id, 1, SUCCESS)
+    assert desk.claim(both) is None
+    limited = desk.running(**spec(A))
+    desk.clock.advance(seconds=61)
+    desk.ledger.runs.finish(at_work.id, 1, SUCCESS)
+    assert rung(desk) == [both]
+    assert desk.claim(both) is None
+    late = desk.queued(**key)
+    assert rung(desk) == []
+    assert desk.claim(late) is None
+    desk.ledger.runs.finish(limited.id, 1, SUCCESS)
+    assert rung(desk) == [both]
+    assert desk.claim(both)
+
+
 def test_one_that_waits_for_its_overlap_place_holds_up_no_limit(desk):
     """The line before the limit goes on without it."""
     key = {"overlap_key": "books", "max_running": 1}
@@ -297,17 +371,29 @@ def test_never_more_are_at_work_than_a_limit_allows(desk):
     assert desk.ledger.queries.counts() == {"succeeded": 20}
 
 
+AROUND = ("BEGIN", "COMMIT", "PRAGMA", "SELECT 1")
+
+
+def heard(engine: sa.Engine) -> list[str]:
+    """What the database is asked from now on; SQLite itself tells, as some of it does not pass through SQLAlchemy."""
+    found: list[str] = []
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "checkout", lambda driver, *_: driver.set_trace_callback(found.append))
+    else:
+        sa.event.listen(engine, "before_cursor_execute", lambda *args: found.append(args[2]))
+    return found
+
+
 def test_a_run_without_a_limit_costs_no_statement_more(desk):
     """Counted at claim and finish, beside one with a limit."""
-    statements: list[str] = []
     limited, plain = desk.queued(**spec(at_once(3))), desk.queued()
-    sa.event.listen(desk.ledger.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    statements = heard(desk.ledger.engine)
     counted = []
     for run_id in (plain, limited):
         statements.clear()
         desk.claim(run_id)
         desk.ledger.runs.finish(run_id, 1, SUCCESS)
-        counted.append([one for one in statements if not one.startswith(("BEGIN", "SELECT 1"))])
+        counted.append([one for one in statements if not one.startswith(AROUND)])
     assert len(counted[0]) == 5, counted[0]
     assert not any(name in one for one in counted[0] for name in ("limits", "holds", "beginnings"))
     assert len(counted[1]) > 5

@@ -68,6 +68,22 @@ def test_files_are_found_from_the_newest_run_that_succeeded(desk):
     assert desk.ledger.memory.newest_artifacts("none") == []
 
 
+def test_a_job_is_known_by_its_last_end_and_its_last_success(desk):
+    """A failure since does not hide what the success found."""
+    good = desk.running(job="books")
+    result = {"doubts": ["too few"]}
+    desk.ledger.runs.finish(good.id, 1, Verdict(Outcome.SUCCEEDED, State.SUCCEEDED, result=result))
+    desk.clock.advance(hours=1)
+    bad = desk.running(job="books")
+    desk.ledger.runs.finish(bad.id, 1, Verdict(Outcome.FAILED, State.DEAD, reason="no page"))
+
+    known = desk.ledger.memory.newest("books", desk.clock.now())
+
+    assert (known["state"], known["reason"], known["nominal_time"]) == (State.DEAD, "no page", bad.nominal_time)
+    assert (known["succeeded"], known["good_result"]) == (good.nominal_time, result)
+    assert set(desk.ledger.memory.newest("nobody", desk.clock.now()).values()) == {None}
+
+
 @pytest.fixture
 def mail_id(desk) -> int:
     """A mail that waits."""
@@ -78,40 +94,30 @@ def mail_id(desk) -> int:
         "state": MailState.QUEUED, "tries": 0, "created_at": now, "due_at": now,
     }  # fmt: skip
     desk.ledger.runs.finish(run.id, 1, Verdict(Outcome.SUCCEEDED, State.SUCCEEDED, mails=[row]))
-    [found] = desk.ledger.outbox.due()
+    [found] = desk.ledger.sending.due()
     return found
 
 
 def test_one_sender_claims_a_mail(desk, mail_id: int):
     """Two workers that deliver at once send it once."""
     with ThreadPoolExecutor(6) as pool:
-        claims = list(pool.map(lambda _: desk.ledger.outbox.claim(mail_id, timedelta(minutes=5)), range(6)))
+        claims = list(pool.map(lambda _: desk.ledger.sending.claim(mail_id, timedelta(minutes=5)), range(6)))
     assert sum(claim is not None for claim in claims) == 1
-    assert desk.ledger.outbox.due() == []
+    assert desk.ledger.sending.due() == []
 
 
 def test_a_temporary_refusal_is_due_again_later(desk, mail_id: int):
     """And a mail that was sent is never due."""
-    first = desk.ledger.outbox.claim(mail_id, timedelta(minutes=5))
+    first = desk.ledger.sending.claim(mail_id, timedelta(minutes=5))
     again = desk.clock.now() + timedelta(minutes=1)
-    assert desk.ledger.outbox.settle(first, MailState.TEMPORARY, "451 later", again_at=again)
-    assert desk.ledger.outbox.due() == []
+    assert desk.ledger.sending.settle_as(first, MailState.TEMPORARY, "451 later", again_at=again)
+    assert desk.ledger.sending.due() == []
     desk.clock.advance(minutes=1)
-    second = desk.ledger.outbox.claim(mail_id, timedelta(minutes=5))
+    second = desk.ledger.sending.claim(mail_id, timedelta(minutes=5))
     assert second.tries == 2
-    assert desk.ledger.outbox.settle(second, MailState.SENT, "250 ok")
+    assert desk.ledger.sending.settle_as(second, MailState.SENT, "250 ok")
     desk.clock.advance(days=1)
-    assert desk.ledger.outbox.due() == []
-
-
-def test_a_mail_whose_sender_vanished_waits_for_a_person(desk, mail_id: int):
-    """Nobody knows whether it left, so it is not sent again, and a late sender's word does not count."""
-    vanished = desk.ledger.outbox.claim(mail_id, timedelta(minutes=5))
-    desk.clock.advance(minutes=6)
-    assert desk.ledger.outbox.doubt_expired() == 1
-    assert desk.ledger.outbox.get(mail_id).state == MailState.IN_DOUBT
-    assert not desk.ledger.outbox.settle(vanished, MailState.SENT, "250 ok")
-    assert desk.ledger.outbox.due() == []
+    assert desk.ledger.sending.due() == []
 
 
 def test_processes_are_alive_while_they_report(desk):

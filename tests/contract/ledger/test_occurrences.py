@@ -129,3 +129,32 @@ def test_a_long_reason_is_no_obstacle(active):
     assert active.ledger.queries.run(added).reason == f"paused: {'ä' * 2000}"
     [row] = active.ledger.occurrences.recorded("books", "main", run.nominal_time, run.nominal_time + timedelta(1))
     assert len(row.reason) == 500
+
+
+def test_what_a_clock_that_was_ahead_missed_is_taken_back(active):
+    """As far as nobody did it: those that ran or were skipped stay, and the cursor goes back to the first that was missed."""
+    ledger, noon = active.ledger.occurrences, active.clock.now()
+    active.clock.advance(hours=5)
+    for minutes, state in ((-240, State.MISSED), (-180, State.QUEUED), (-120, State.SKIPPED), (-60, State.MISSED)):
+        ledger.record([decided(active, minutes, state=state)], 1)
+    assert ledger.cursors([KEY])[KEY] == noon + timedelta(hours=4)
+    active.clock.advance(hours=-3.5)
+    moved = ledger.clock_set_back((), 1)
+
+    assert moved == ledger.cursors([KEY]) == {KEY: noon + timedelta(hours=1, microseconds=-1)}
+    with active.ledger.engine.connect() as connection:
+        left = set(connection.scalars(sa.select(occurrences.c.decision)))
+    assert left == {State.QUEUED, State.SKIPPED}
+    assert len(active.ledger.queries.runs()) == 2
+    assert ledger.clock_set_back((), 1) == {}
+
+
+def test_a_clock_before_the_configuration_moves_only_what_counts_from_an_end(active):
+    """All that was decided since would come again when it is right."""
+    ledger = active.ledger.occurrences
+    ledger.record([decided(active, 15, state=State.MISSED)], 1)
+    active.clock.advance(days=-9)
+    assert ledger.clock_set_back((), 1) == {}
+    assert ledger.clock_set_back({KEY}, 1) == {KEY: active.clock.now()}
+    with pytest.raises(RevisionStale):
+        ledger.clock_set_back((), 7)

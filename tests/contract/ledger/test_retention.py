@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from automation.artifacts import Artifact
 from automation.ledger.ids import occurrence_id
 from automation.ledger.keep import Keep
+from automation.ledger.mail_tables import outbox
 from automation.ledger.occurrences import Decided
 from automation.ledger.runs import Verdict
 from automation.ledger.states import Kind, MailState, Outcome, State
-from automation.ledger.tables import attempts, logs, metadata, occurrences, onces, outbox, runs, slots, uniques
+from automation.ledger.tables import attempts, logs, metadata, occurrences, onces, runs, slots, uniques
 from automation.ledger.unique_key import Unique
 
 HOURLY = {"every": "1h"}
