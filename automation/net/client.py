@@ -31,6 +31,7 @@ class Client:
     allow_networks: CIDRs that may be reached on any port although they are not public.
     allow_ports: ports of public addresses beside 80 and 443.
     user_agent: who we say we are; default: automation and its version.
+    proxy: `http://user:password@host:port`; every request goes through it.
     """
 
     def __init__(
@@ -41,23 +42,35 @@ class Client:
         limits: Limits | None = None,
         user_agent: str | None = None,
         clock: Clock | None = None,
+        proxy: str | None = None,
     ) -> None:
-        self.limits = limits or Limits()
+        self.limits, self.proxy = limits or Limits(), proxy
         self._clock = clock or SystemClock()
         self._guard = Guard.of(allow_networks, allow_ports)
         self._agent = user_agent
         self._made: httpx.Client | None = None
 
     def allowing(
-        self, *, allow_networks: Iterable[str] = (), allow_ports: Iterable[int] = (), limits: Limits | None = None
+        self,
+        *,
+        allow_networks: Iterable[str] = (),
+        allow_ports: Iterable[int] = (),
+        limits: Limits | None = None,
+        proxy: str | None = None,
     ) -> Client:
-        """Another client, of the same clock and name, that may reach these as well; close it after use."""
+        """Another client, of the same clock and name, that may reach these as well; close it after use.
+
+        Parameters
+        ----------
+        proxy: in place of this client's own, where there is one.
+        """
         return Client(
             allow_networks=[*map(str, self._guard.allow_networks), *allow_networks],
             allow_ports=[*self._guard.allow_ports, *allow_ports],
             limits=limits or self.limits,
             user_agent=self._agent,
             clock=self._clock,
+            proxy=proxy or self.proxy,
         )
 
     def request(
@@ -155,7 +168,7 @@ class Client:
     def _client(self) -> httpx.Client:
         if self._made is None:
             self._made = httpx.Client(
-                transport=GuardedTransport(self._guard, self._clock),
+                transport=GuardedTransport(self._guard, self._clock, self.proxy),
                 headers=base_headers(self._agent),
                 cookies=cookie_jar(self.limits),
                 trust_env=False,

@@ -86,6 +86,11 @@ def told_as_failure(url: str) -> Iterator[None]:
         yield
     except (httpcore.UnsupportedProtocol, httpcore.LocalProtocolError, httpx.InvalidURL, UnicodeEncodeError) as error:
         raise JobFailed(f"{_shown(url)} cannot be asked for: {error}", FailureClass.CONFIG, code="url") from error
+    except (httpcore.ProxyError, httpx.ProxyError) as error:
+        refused = str(error).startswith("407")
+        hint = "; write user and password into proxy" if refused else ""
+        told = f"{_shown(url)} cannot be reached through the proxy: {error}{hint}"
+        raise JobFailed(told, FailureClass.AUTH if refused else FailureClass.TRANSPORT, code="proxy") from error
     except (httpcore.TimeoutException, httpx.TimeoutException, TimeoutError) as error:
         raise _transport(url, f"did not answer in time ({type(error).__name__})", "timeout") from error
     except (httpcore.RemoteProtocolError, httpx.RemoteProtocolError) as error:

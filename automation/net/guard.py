@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import httpx
@@ -33,6 +34,9 @@ _DENIED = tuple(
 _PUBLIC_V6 = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
 _V4_IN_V6 = tuple(IPv6Network(text) for text in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96"))
+#: What some resolvers take for an address and others for a name: 2130706433, 0x7f.1, 127.1, 010.0.0.1.
+_NUMBER = re.compile(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*\.?", re.IGNORECASE)
+_PLAIN = re.compile(r"(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}")
 _BAD_IN_URL = re.compile(r"[\x00-\x20\x7f\\]")
 
 
@@ -58,7 +62,8 @@ class Guard:
         """Those of the resolved addresses to connect to, in order.
 
         One address that is neither public nor allowed refuses the whole name: an honest name has no such pair.
-        Only the loopback of the other protocol is passed over, since `localhost` always has both.
+        Only the loopback of the other protocol is passed over, since `localhost` always has both. A number that hides an
+        address is refused even where the address is public: resolvers do not agree on what it means.
         Raises JobFailed (CONFIG) for a refusal, (TRANSPORT) when there is no address.
         """
         if not addresses:
@@ -78,11 +83,27 @@ class Guard:
                 FailureClass.CONFIG,
                 code="ssrf:port",
             )
+        if _NUMBER.fullmatch(host) and not is_plain_address(host):
+            raise _bad(f"'{_shown(host)}' stands for the address {parsed[0]} in a hidden form; write {parsed[0]}")
         return list(addresses)
 
     def _named(self, address: Address) -> bool:
         inner = embedded(address)
         return any(one in network for one in {address, inner} for network in self.allow_networks)
+
+
+def check_unknown(host: str) -> None:
+    """A name that only a proxy can look up. Raises JobFailed (CONFIG) for an address, and for this machine by name."""
+    name = host.rstrip(".").lower()
+    if ":" in name or _NUMBER.fullmatch(name) or name.rpartition(".")[2] == "localhost":
+        raise _bad(
+            f"'{_shown(host)}' cannot be looked up here, and is not left to a proxy; write the name of a public host"
+        )
+
+
+def is_plain_address(host: str) -> bool:
+    """Whether a host is an IPv4 address in the one form that everybody reads in the same way."""
+    return _PLAIN.fullmatch(host) is not None
 
 
 def parse_network(text: str) -> Network:
@@ -123,27 +144,33 @@ def embedded(address: Address) -> Address:
     return low if isatap else address
 
 
+@lru_cache(maxsize=4096)  # a job's first pages are looked at by its model, its crawl and its fetcher
 def check_url(text: str) -> httpx.URL:
     """A URL that may be asked for: http or https, a host, no user and password. Raises JobFailed (CONFIG)."""
-    shown = printable(re.sub(r"//[^/@]*@", "//***@", text), 200)
     if len(text) > _LONGEST_URL:
-        raise _bad(f"The URL {shown} has {len(text):,} characters; at most {_LONGEST_URL:,} are sent")
+        raise _bad(f"The URL {_url(text)} has {len(text):,} characters; at most {_LONGEST_URL:,} are sent")
     if _BAD_IN_URL.search(text):
-        raise _bad(f"The URL '{shown}' holds a space, a backslash or a control character; write them as %20, %5C, …")
+        raise _bad(
+            f"The URL '{_url(text)}' holds a space, a backslash or a control character; write them as %20, %5C, …"
+        )
     try:
         url = httpx.URL(text)
         port = url.port
     except (httpx.InvalidURL, ValueError, UnicodeError) as error:
-        raise _bad(f"'{shown}' is not a URL ({error}); write one such as https://example.com/page") from error
+        raise _bad(f"'{_url(text)}' is not a URL ({error}); write one such as https://example.com/page") from error
     if url.scheme not in ("http", "https"):
-        raise _bad(f"'{shown}': only http:// and https:// are fetched; write one such as https://example.com/page")
+        raise _bad(f"'{_url(text)}': only http:// and https:// are fetched; write one such as https://example.com/page")
     if not url.host:
-        raise _bad(f"'{shown}' names no host; write one such as https://example.com/page")
+        raise _bad(f"'{_url(text)}' names no host; write one such as https://example.com/page")
     if url.userinfo:
-        raise _bad(f"'{shown}' holds a user and password; take them out and write auth = {{ user, password }}")
+        raise _bad(f"'{_url(text)}' holds a user and password; take them out and write auth = {{ user, password }}")
     if port is not None and not 1 <= port <= 65535:
-        raise _bad(f"'{shown}': port {port} does not exist; write 1 to 65535")
+        raise _bad(f"'{_url(text)}': port {port} does not exist; write 1 to 65535")
     return url
+
+
+def _url(text: str) -> str:
+    return printable(re.sub(r"//[^/@]*@", "//***@", text), 200)
 
 
 def _bad(message: str) -> JobFailed:

@@ -6,6 +6,7 @@ Never: sends anything.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass, replace
 from functools import cache
 from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
@@ -17,7 +18,7 @@ from urllib.request import Request as UrllibRequest
 import httpx
 
 from automation.errors import FailureClass, JobFailed
-from automation.net.body import ACCEPTED
+from automation.net.codings import ACCEPTED
 from automation.net.guard import check_url
 from automation.net.limits import Limits
 from automation.text import printable
@@ -43,6 +44,11 @@ def user_agent() -> str:
 def base_headers(agent: str | None) -> dict[str, str]:
     """The headers of every request; only what we can decompress within limits is accepted."""
     return {"User-Agent": agent or user_agent(), "Accept": "*/*", "Accept-Encoding": ACCEPTED}
+
+
+def basic(user: str, password: str) -> str:
+    """The Authorization header of RFC 7617, in UTF-8."""
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
 class _FewCookies(DefaultCookiePolicy):

@@ -7,10 +7,10 @@ Never: reads the environment's proxies; keeps anything of a request.
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 import certifi
@@ -18,36 +18,21 @@ import httpcore
 import httpx
 
 from automation.clock import Clock
-from automation.errors import FailureClass, JobFailed
-from automation.net.guard import Guard
+from automation.errors import JobFailed
+from automation.net.guard import Guard, check_unknown
+from automation.net.names import look_up, resolve
 
-_KEPT_ALIVE = 30.0
+KEPT_ALIVE = 30.0
 #: Monotonic second at which the request of this thread or task must have ended.
 deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
+@cache
 def trusted() -> ssl.SSLContext:
-    """TLS 1.2 or newer, the system's certificates and those of certifi."""
+    """TLS 1.2 or newer, the system's certificates and those of certifi; read once, since that takes 30 ms."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
-
-
-def look_up(host: str, port: int) -> list[str]:
-    """The addresses of a name, each once, in the resolver's order. Raises JobFailed (TRANSPORT, `dns`)."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise _unknown(host, error) from error
-    return _addresses(found)
-
-
-def _addresses(found: Iterable[Any]) -> list[str]:
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-def _unknown(host: str, error: Exception) -> JobFailed:
-    return JobFailed(f"The name {host} cannot be resolved: {error}", FailureClass.TRANSPORT, code="dns")
 
 
 class _TimedStream(httpcore.NetworkStream):
@@ -84,12 +69,30 @@ class _TimedStream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-class GuardedBackend(httpcore.NetworkBackend):
+class _TimedBackend(httpcore.NetworkBackend):
+    """Connects to a proxy, wherever it stands, until the deadline."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._plain = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Any = None,
+    ) -> httpcore.NetworkStream:
+        return _TimedStream(self._plain.connect_tcp(host, port, timeout, local_address, socket_options), self._clock)
+
+
+class GuardedBackend(_TimedBackend):
     """Connects to the very address that was checked, so that a second look-up cannot change it."""
 
     def __init__(self, guard: Guard, clock: Clock) -> None:
-        self._guard, self._clock = guard, clock
-        self._plain = httpcore.SyncBackend()
+        super().__init__(clock)
+        self._guard = guard
 
     def connect_tcp(
         self,
@@ -102,8 +105,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         permitted = self._guard.permit(host, port, look_up(host, port))
         for position, address in enumerate(permitted, 1):
             try:
-                stream = self._plain.connect_tcp(address, port, timeout, local_address, socket_options)
-                return _TimedStream(stream, self._clock)
+                return super().connect_tcp(address, port, timeout, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if position == len(permitted):
                     raise
@@ -125,11 +127,7 @@ class GuardedAsyncBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Any = None,
     ) -> httpcore.AsyncNetworkStream:
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise _unknown(host, error) from error
-        permitted = self._guard.permit(host, port, _addresses(found))
+        permitted = self._guard.permit(host, port, await resolve(host, port))
         for position, address in enumerate(permitted, 1):
             try:
                 return await self._plain.connect_tcp(address, port, timeout, local_address, socket_options)
@@ -174,14 +172,29 @@ def _core_request(request: httpx.Request) -> httpcore.Request:
 
 
 class GuardedTransport(httpx.BaseTransport):
-    """httpx's way out, through the guard; built on httpcore's public classes alone."""
+    """httpx's way out, through the guard; built on httpcore's public classes alone.
 
-    def __init__(self, guard: Guard, clock: Clock) -> None:
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=trusted(), keepalive_expiry=_KEPT_ALIVE, network_backend=GuardedBackend(guard, clock)
+    Parameters
+    ----------
+    proxy: goes through it, with the user and password of its URL. It may stand anywhere: whoever runs the project chose it.
+    """
+
+    def __init__(self, guard: Guard, clock: Clock, proxy: str | None = None) -> None:
+        self._guard, self._proxied = guard, proxy is not None
+        self._pool: httpcore.ConnectionPool
+        if proxy is None:
+            self._pool = httpcore.ConnectionPool(
+                ssl_context=trusted(), keepalive_expiry=KEPT_ALIVE, network_backend=GuardedBackend(guard, clock)
+            )
+            return
+        where, auth = _proxy(proxy)
+        self._pool = httpcore.HTTPProxy(
+            where, auth, ssl_context=trusted(), keepalive_expiry=KEPT_ALIVE, network_backend=_TimedBackend(clock)
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self._proxied:
+            self._check(request.url)
         answer = self._pool.handle_request(_core_request(request))
         return httpx.Response(
             answer.status, headers=answer.headers, stream=_Stream(answer.stream), extensions=answer.extensions
@@ -190,16 +203,40 @@ class GuardedTransport(httpx.BaseTransport):
     def close(self) -> None:
         self._pool.close()
 
+    def _check(self, url: httpx.URL) -> None:
+        """What is inside here is not asked for through a proxy either; a name that only the proxy knows is its affair."""
+        try:
+            found = look_up(url.host, _port(url))
+        except JobFailed:
+            check_unknown(url.host)
+            return
+        self._guard.permit(url.host, _port(url), found)
+
 
 class GuardedAsyncTransport(httpx.AsyncBaseTransport):
-    """The same for asyncio."""
+    """The same for asyncio.
 
-    def __init__(self, guard: Guard) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=trusted(), keepalive_expiry=_KEPT_ALIVE, network_backend=GuardedAsyncBackend(guard)
+    Parameters
+    ----------
+    proxy: goes through it, with the user and password of its URL. It may stand anywhere: whoever wrote the job chose it.
+    """
+
+    def __init__(self, guard: Guard, proxy: str | None = None) -> None:
+        self._guard, self._proxied = guard, proxy is not None
+        self._pool: httpcore.AsyncConnectionPool
+        if proxy is None:
+            self._pool = httpcore.AsyncConnectionPool(
+                ssl_context=trusted(), keepalive_expiry=KEPT_ALIVE, network_backend=GuardedAsyncBackend(guard)
+            )
+            return
+        where, auth = _proxy(proxy)
+        self._pool = httpcore.AsyncHTTPProxy(
+            where, auth, ssl_context=trusted(), keepalive_expiry=KEPT_ALIVE, max_connections=None
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self._proxied:
+            await self._check(request.url)
         answer = await self._pool.handle_async_request(_core_request(request))
         return httpx.Response(
             answer.status, headers=answer.headers, stream=_AsyncStream(answer.stream), extensions=answer.extensions
@@ -207,3 +244,22 @@ class GuardedAsyncTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._pool.aclose()
+
+    async def _check(self, url: httpx.URL) -> None:
+        try:
+            found = await resolve(url.host, _port(url))
+        except JobFailed:
+            check_unknown(url.host)
+            return
+        self._guard.permit(url.host, _port(url), found)
+
+
+def _proxy(address: str) -> tuple[httpcore.URL, tuple[str, str] | None]:
+    """A proxy's place, and its user and password."""
+    url = httpx.URL(address)
+    where = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=b"/")
+    return where, (url.username, url.password) if url.userinfo else None
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automation.errors import FailureClass, JobFailed
-from automation.net import Client
+from automation.net import Client, Fetcher
 from automation.net.guard import Guard, check_url, is_public
 
 INSIDE = """
@@ -32,19 +34,50 @@ http://1.1.1.1:65536/ http://1.1.1.1:abc/ dict://1.1.1.1/ ldap://1.1.1.1/ unix:/
 """.split()  # noqa: SIM905 - a list of them would hide them in quotes
 
 
-@pytest.mark.parametrize("url", INSIDE)
-def test_no_form_of_an_inner_address_is_connected_to(url, monkeypatch):
-    """Whatever way an inner address or a foreign scheme is written, no connection is opened."""
-    opened: list[object] = []
-    monkeypatch.setattr(
-        "socket.create_connection", lambda *given, **_: opened.append(given) or pytest.fail("connected")
-    )
+@pytest.fixture
+def opened(monkeypatch):
+    """What a connection was asked for, on whatever way out; none is opened."""
+    seen: list[object] = []
 
-    with Client() as client, pytest.raises(JobFailed) as caught:
-        client.get(url)
+    def connect(*given, **_):
+        seen.append(given)
+        raise ConnectionRefusedError(111, "refused")
 
-    assert caught.value.failure_class in (FailureClass.CONFIG, FailureClass.TRANSPORT)
+    async def connect_later(*given, **_):
+        connect(*given)
+
+    monkeypatch.setattr("socket.create_connection", connect)
+    monkeypatch.setattr("anyio.connect_tcp", connect_later)
+    monkeypatch.setattr("asyncio.SelectorEventLoop.sock_connect", connect_later)
+    return seen
+
+
+@pytest.mark.parametrize("proxy", [None, "http://1.1.1.1:3128"], ids=["straight", "proxy"])
+@pytest.mark.parametrize("connections", [0, 1, 50], ids=["plugin", "few", "many"])
+def test_no_form_of_an_inner_address_is_connected_to(connections, proxy, opened):
+    """Whatever way an inner address or a foreign scheme is written, no way out opens a connection, nor asks a proxy."""
+
+    async def crawl():
+        async with Fetcher(connections=connections, proxy=proxy) as fetcher:
+            return [await _refused(fetcher.get, url) for url in INSIDE]
+
+    async def ask():
+        with Client(proxy=proxy) as client:
+            return [await _refused(client.get, url) for url in INSIDE]
+
+    failures = asyncio.run(crawl() if connections else ask())
+
+    assert {one.failure_class for one in failures} <= {FailureClass.CONFIG, FailureClass.TRANSPORT}
     assert opened == []
+
+
+async def _refused(get, url):
+    try:
+        answer = get(url)
+        await answer if inspect.isawaitable(answer) else None
+    except JobFailed as failure:
+        return failure
+    raise AssertionError(f"{url} was answered")
 
 
 def test_the_table_of_forms_is_long():
