@@ -14,7 +14,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from automation import Context, FailureClass, JobFailed, plugin
 from automation.net import Limits, Response, status_failure
-from automation.scraping.params import Auth, Duration, Network, Url
+from automation.scraping.kinds import Duration, Network, Url
+from automation.scraping.manners import Proxy
+from automation.scraping.params import Auth
 from automation.text import format_duration, printable
 
 _SHOWN_HEADERS = ("content-type", "content-length", "date", "etag", "last-modified", "location", "server")
@@ -60,6 +62,9 @@ class HttpParams(BaseModel):
     save_as: str | None = Field(None, min_length=1, description="keep the body as an artifact of this name")
     allow_networks: Annotated[tuple[Network, ...], BeforeValidator(_as_list)] = ()
     allow_ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = ()
+    proxy: Proxy = Field(
+        None, repr=False, description="http://user:password@host:port; default: `AUTOMATION_HTTP_PROXY`"
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> HttpParams:
@@ -103,7 +108,9 @@ def _send(ctx: Context, params: HttpParams) -> Response:
         headers["Authorization"] = f"Bearer {params.auth.bearer}"
     user = params.auth.user if params.auth else None
     limits = Limits(max_bytes=params.max_bytes, deadline=params.timeout.total_seconds())
-    client = ctx.http.allowing(allow_networks=params.allow_networks, allow_ports=params.allow_ports, limits=limits)
+    client = ctx.http.allowing(
+        allow_networks=params.allow_networks, allow_ports=params.allow_ports, limits=limits, proxy=params.proxy
+    )
     with client:
         return client.request(
             params.method,

@@ -51,9 +51,14 @@ def tidy(text: str, steps: Sequence[str] = (), *, keep_space: bool = False) -> s
     ----------
     keep_space: leave white space as it is, for HTML.
     """
-    text = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    if "\x00" in text:
+        text = text.replace("\x00", "")
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")
     if not keep_space:
-        text = _SPACE.sub(" ", text).strip()
+        text = " ".join(text.split())  # the same white space as that of a regular expression
+    if not steps:
+        return text
     for step in steps:
         name, _, part = step.partition(":")
         text = _PLAIN[name](text) if name in _PLAIN else _WITH_TEXT[name](text, part)

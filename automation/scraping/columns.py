@@ -1,13 +1,12 @@
 """The tables of scraped items, for each database.
 
-Owns: the type of each field's column, missing tables and columns, how two values are compared.
-Never: writes a row.
+Owns: the type of each field's column, how two values are compared.
+Never: makes a table; writes a row.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -18,8 +17,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from automation.database import UtcDateTime
-from automation.errors import FailureClass, JobFailed
-from automation.scraping.selectors import FieldRule
+from automation.scraping.fields import FieldRule
 
 _PLACES = Decimal("0.0001")
 #: MariaDB indexes at most 768 characters of four bytes; all key columns share them.
@@ -69,10 +67,27 @@ def item_table(name: str, fields: Mapping[str, FieldRule], key: Sequence[str], d
         columns.append(sa.Column(field, kind, primary_key=field in key, autoincrement=False))
         if rule.type == "money" and not rule.many:
             columns.append(sa.Column(f"{field}_currency", sa.String(16)))
-    columns += [sa.Column(own, UtcDateTime()) for own in ("first_seen", "last_seen", "changed_at")]
-    if not key:
-        columns.append(sa.Column("run_id", sa.String(64), index=True))
+        if rule.download:
+            columns.append(sa.Column(f"{field}_file", ListColumn() if rule.many else _TEXT))
+    columns += [sa.Column(own, UtcDateTime()) for own in ("first_seen", "last_seen", "changed_at", "gone_at")]
+    columns.append(sa.Column("run_id", sa.String(64), index=True))
     return sa.Table(plain, sa.MetaData(), *columns, schema=schema or None, **_UTF8)
+
+
+def migrations_table(schema: str | None) -> sa.Table:
+    """One row for each column that a run added to a table that was there."""
+    return sa.Table(
+        "automation_migrations",
+        sa.MetaData(),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
+        sa.Column("items_table", sa.String(100), nullable=False),
+        sa.Column("column_name", sa.String(64), nullable=False),
+        sa.Column("statement", _TEXT, nullable=False),
+        sa.Column("run_id", sa.String(64), nullable=False, index=True),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        schema=schema,
+        **_UTF8,
+    )
 
 
 def changes_table(items: sa.Table) -> sa.Table:
@@ -90,51 +105,6 @@ def changes_table(items: sa.Table) -> sa.Table:
         schema=items.schema,
         **_UTF8,
     )
-
-
-def ensure_columns(
-    connection: sa.Connection,
-    table: sa.Table,
-    key: Sequence[str],
-    log: logging.Logger | logging.LoggerAdapter[logging.Logger],
-) -> set[str]:
-    """Make the table, or add the columns it lacks, and hold its key unique; the names of added columns.
-
-    Raises JobFailed (CONFIG) when an existing table lacks a key column.
-    """
-    inspector = sa.inspect(connection)
-    if not inspector.has_table(table.name, table.schema):
-        table.create(connection)
-        return set()
-    present = {column["name"].lower() for column in inspector.get_columns(table.name, table.schema)}
-    missing = [column for column in table.columns if column.name.lower() not in present]
-    lost = [column.name for column in missing if column.name in key]
-    if lost:
-        raise JobFailed(
-            f"The table '{table.fullname}' is there and has no column '{lost[0]}', which is a key; "
-            "name another table, or add and fill that column",
-            FailureClass.CONFIG,
-            code="store",
-        )
-    quote = connection.dialect.identifier_preparer
-    for column in missing:
-        kind = column.type.compile(dialect=connection.dialect)
-        connection.exec_driver_sql(
-            f"ALTER TABLE {quote.format_table(table)} ADD COLUMN {quote.format_column(column)} {kind}"
-        )
-        log.info("Added the column '%s' to the table '%s'", column.name, table.fullname)
-    if key and not _is_unique(inspector, table, key):
-        sa.Index(f"uq_{table.name}_key", *(table.c[name] for name in key), unique=True).create(connection)
-        log.info("Made %s unique in the table '%s'", ", ".join(key), table.fullname)
-    return {column.name for column in missing}
-
-
-def _is_unique(inspector: sa.Inspector, table: sa.Table, key: Sequence[str]) -> bool:
-    place = (table.name, table.schema)
-    sets = [set(inspector.get_pk_constraint(*place)["constrained_columns"])]
-    sets += [{name or "" for name in one["column_names"]} for one in inspector.get_indexes(*place) if one["unique"]]
-    sets += [set(one["column_names"]) for one in inspector.get_unique_constraints(*place)]
-    return set(key) in sets
 
 
 def comparable(value: Any) -> Any:

@@ -6,49 +6,33 @@ Never: waits or retries (pages does), stores items or judges the run (the engine
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import json
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
 
 from automation.errors import FailureClass, JobFailed
 from automation.net.failures import status_failure
 from automation.net.response import Response
-from automation.scraping.extract import Item, links
-from automation.scraping.frontier import Frontier, Visit, numbered, page_id
+from automation.scraping.errand import Errand
+from automation.scraping.extract import Item
+from automation.scraping.files import Files
+from automation.scraping.frontier import Frontier, Visit, page_id
+from automation.scraping.hooks import Hooks
+from automation.scraping.hostwise import Hostwise, host_of
+from automation.scraping.outset import Rows, beyond, first_pages, no_rows, read_map
 from automation.scraping.page import Page
 from automation.scraping.pages import GONE, Disallowed, Pages
 from automation.scraping.params import ScrapeParams
-from automation.scraping.reading import Element
+from automation.scraping.reader import HookedReader, Reader, digest, may_be_rendered
+from automation.scraping.snapshots import Snapshots
+from automation.scraping.travel import Travel
+from automation.scraping.under_way import UnderWay
 from automation.text import printable
 
-_HTML_TYPES = frozenset({"", "text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml"})
+#: A detail page that several items share is fetched once, unless so many others came between.
+_DETAILS_KEPT = 2000
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
-
-
-@dataclass
-class Travel:
-    """What a crawl met on its way.
-
-    Parameters
-    ----------
-    gone: followed and detail pages that answered 404 or 410.
-    refused: followed and detail pages at, or redirected to, an address that may not be reached.
-    repeated: list pages with nothing but items of an earlier page.
-    stopped_by: what ended the crawl before there was nothing left: `max_pages`, `cancelled`; empty otherwise.
-    """
-
-    pages: int = 0
-    gone: int = 0
-    repeated: int = 0
-    skipped_by_robots: int = 0
-    skipped_other_host: int = 0
-    refused: int = 0
-    stopped_by: str = ""
-    hosts: set[str] = field(default_factory=set)
 
 
 class Crawl:
@@ -57,8 +41,13 @@ class Crawl:
     Parameters
     ----------
     deliver: called with each item, complete or without its detail page's fields where it has none.
-    cancelled: asked before each page.
+    settled: called between pages, when all that the pages before gave was delivered; what it answers ends the crawl.
     progress: told how many pages were fetched.
+    frontier, travel: what another attempt left, or new ones.
+    snapshots: shown each page on which something is wrong.
+    hooks: what is done in Python; `parse` takes the place of the selectors.
+    files: keeps the files of items.
+    rows: runs the query of a `for_query`.
     """
 
     def __init__(
@@ -68,73 +57,109 @@ class Crawl:
         log: Logger,
         *,
         deliver: Callable[[Item], None],
-        cancelled: Callable[[], bool],
+        settled: Callable[[], str],
         progress: Callable[[int], None],
+        frontier: Frontier,
+        travel: Travel,
+        snapshots: Snapshots,
+        hooks: Hooks,
+        files: Files,
+        rows: Rows = no_rows,
     ) -> None:
         self.params, self._pages, self._log = params, pages, log
-        self._deliver, self._cancelled, self._progress = deliver, cancelled, progress
-        self._frontier = Frontier(params.max_pages)
-        self._fingerprints: set[bytes] = set()
-        self._details: dict[str, Item | None] = {}
-        self.travel = Travel(hosts=set(params.start_hosts))
+        self._deliver, self._settled, self._progress = deliver, settled, progress
+        self._frontier, self.travel, self._snapshots = frontier, travel, snapshots
+        self._details: OrderedDict[str, Item | None] = OrderedDict()
+        self.last_failure: JobFailed | None = None
+        self.hosts = Hostwise(params.concurrency)
+        self.travel.hosts |= params.start_hosts
+        self._rows, self._files = rows, files
+        make = partial(HookedReader, hooks) if hooks.parse else Reader
+        self._readers = [
+            make(source, self._on_our_hosts, params.expect, params.parser, params) for source in params.every_source
+        ]
 
     async def run(self) -> Travel:
         """Visit everything that is to be visited. Raises the first JobFailed of any page."""
-        for url in self.params.start:
-            self._frontier.add_list(url, 0, self.params.next_param.first if self.params.next_param else 0)
-        running: set[asyncio.Task[None]] = set()
-        most = self.params.concurrency * len(self.params.start_hosts)
+        for url, errand, depth, number in first_pages(self.params.every_source, self._rows):
+            if errand.row is not None:
+                self.travel.hosts.add(host_of(url))
+            self._frontier.add_list(url, depth, number, errand)
+        under_way = UnderWay(self._frontier, self.hosts, self._visit)
         try:
-            while await self._step(running, most):
+            while not self._ended() and await under_way.one():
                 pass
         finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await under_way.end()
         if self._frontier.full and not self.travel.stopped_by:
             self.travel.stopped_by = "max_pages"
             self._log.warning("Stopped after max_pages = %d list pages; there are more", self.params.max_pages)
         return self.travel
 
-    async def _step(self, running: set[asyncio.Task[None]], most: int) -> bool:
-        """Start what may start, then wait for one page to be done; False when all is done."""
-        if self._cancelled():
-            self.travel.stopped_by = "cancelled"
-            return False
-        while len(running) < most and (visit := self._frontier.pop()):
-            running.add(asyncio.create_task(self._visit(visit)))
-        if not running:
-            return False
-        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            running.discard(task)
-            task.result()
-        return True
+    def _ended(self) -> bool:
+        """Whether a limit, or a wish to stop, ends the crawl here."""
+        if reason := self._settled():
+            self.travel.stopped_by = reason
+        return bool(reason)
 
     async def _visit(self, visit: Visit) -> None:
-        if visit.item is not None and page_id(visit.url) in self._details:
-            self._complete(visit.item, self._details[page_id(visit.url)])
+        if visit.item is not None and visit.errand.file == "file":
+            await self._get_file(visit, visit.item)
+        elif visit.item is not None and _detail_id(visit) in self._details:
+            self._complete(visit, visit.item, self._details[_detail_id(visit)])
+        elif not await self._look(visit):
             return
-        response = await self._fetch(visit)
-        if response is None:
+        # No other task has run since the page came: what it gave and that it is done are saved together or not at all.
+        self._frontier.settle(visit)
+
+    async def _look(self, visit: Visit) -> bool:
+        """Fetch and read the page; False when that failed and is passed over: another attempt would try it again."""
+        try:
+            if (response := await self._fetch(visit)) is not None:
+                self._read(visit, response)
+        except JobFailed as error:
+            if self.hosts.bad(host_of(visit.url), error):
+                self._log.warning("Left out: %s", error)
+                self.travel.incomplete = True
+                return False
+            is_start = visit.item is None and visit.depth == 0
+            # One who asks for a long wait is not asked for the next page instead.
+            if is_start or error.retry_after is not None or not self.params.max_errors:
+                raise
+            self.travel.failed += 1
+            self.last_failure = error
+            self._log.warning(
+                "Passed over, %d of max_errors = %d: %s", self.travel.failed, self.params.max_errors, error
+            )
+            return False
+        return True
+
+    def _read(self, visit: Visit, response: Response) -> None:
+        if visit.errand.file == "sitemap":
+            self._read_sitemap(visit, response)
             return
-        page = Page.of(response, visit.depth)
-        if self.params.expect == "html":
-            _require_html(response, page)
-        if visit.item is not None:
-            self._read_detail(visit, visit.item, page)
-        else:
-            self._read_list(visit, page)
+        reader = self._readers[visit.errand.source]
+        page = None
+        try:
+            page = reader.page(response, visit)
+            if visit.item is not None:
+                self._read_detail(visit, visit.item, page)
+            else:
+                self._read_list(visit, page, response.content)
+        except JobFailed as error:
+            self._snapshots.note(error.code or error.failure_class, page or Page.of(response, visit.depth))
+            raise
 
     async def _fetch(self, visit: Visit) -> Response | None:
         """The page, or None where it is gone or disallowed and that does not fail the run."""
         is_start = visit.item is None and visit.depth == 0
         try:
-            response = await self._pages.get(visit.url)
+            response = await self._pages.get(visit.url, **(visit.errand.body or {}))
         except Disallowed as error:
             if is_start:
                 raise
             self.travel.skipped_by_robots += 1
+            self.travel.incomplete |= error.code == "robots:unreachable"
             self._log.info("%s", error)
             return None
         except JobFailed as error:
@@ -144,24 +169,37 @@ class Crawl:
             self.travel.refused += 1
             self._log.warning("Passed over: %s", error)
             return None
+        self.hosts.good(host_of(visit.url))
         self.travel.pages += 1
         self._progress(self.travel.pages)
         if response.status_code not in GONE:
-            return response
+            return await self._shown(visit, response)
         if is_start:
             raise status_failure("GET", response.url, response.status_code, response.headers, response.received_at)
         self.travel.gone += 1
         self._log.info("Gone (%d): %s", response.status_code, printable(visit.url, 200))
         if visit.item is not None:
-            self._details[page_id(visit.url)] = None
+            self._remember(visit, None)
         return None
 
-    def _read_list(self, visit: Visit, page: Page) -> None:
+    async def _shown(self, visit: Visit, response: Response) -> Response:
+        """The answer, rendered where the job says so and there is something to render."""
+        wish, reader = self.params.render, self._readers[visit.errand.source]
+        if (
+            not wish
+            or not may_be_rendered(response, visit)
+            or (wish == "auto" and not reader.lacks_items(response, visit))
+        ):
+            return response
+        self.travel.rendered += 1
+        return await self._pages.render(response)
+
+    def _read_list(self, visit: Visit, page: Page, content: bytes) -> None:
         if visit.depth == 0:
-            self.travel.hosts.add(_host(page.url))
+            self.travel.hosts.add(host_of(page.url))
         elif not self._on_our_hosts(page.url):
             return
-        if not self._frontier.arrived(visit.url, page.url):
+        if not self._frontier.arrived(visit.url, page.url, visit.errand):
             return
         for text in self.params.must_contain:
             if text not in page.html:
@@ -171,91 +209,79 @@ class Crawl:
                     FailureClass.BLOCKED,
                     code="must_contain",
                 )
-        items = self._items(page)
-        if self._repeats(items):
+        reader = self._readers[visit.errand.source]
+        items = reader.items(page, visit, content)
+        self._snapshots.look(page, items, reader.source.fields)
+        if items and self._frontier.repeats(visit, digest(items)):
             self.travel.repeated += 1
             self._log.info("%s holds nothing but items of an earlier page", printable(page.url, 200))
             return
         for item in items:
             if item.detail:
-                self._frontier.add_detail(item.detail, visit.depth + 1, item)
+                errand = Errand(visit.errand.source, row=visit.errand.row)
+                self._frontier.add_detail(item.detail, visit.depth + 1, item, errand)
             else:
-                self._deliver(item)
+                self._finish(visit, item)
         self._follow(visit, page, bool(items))
 
-    def _items(self, page: Page) -> list[Item]:
-        selector = self.params.items or self.params.detail
-        scopes = [one for one in page.select(selector) if not isinstance(one, str)] if selector else [None]
-        return [self._item(page, scope) for scope in scopes]
-
-    def _item(self, page: Page, scope: Element | None) -> Item:
-        item = Item()
-        item.read(self.params.fields, page, scope)
-        detail = self.params.detail
-        if detail is not None:
-            # Without `items`, the links to the detail pages are the items themselves.
-            where = detail if self.params.items else detail.model_copy(update={"css": None, "xpath": None})
-            found = [link for link in links(where, page, scope)[:1] if self._on_our_hosts(link)]
-            item.detail = found[0] if found else None
-        return item
-
-    def _repeats(self, items: Sequence[Item]) -> bool:
-        if not items:
-            return False
-        text = json.dumps([[item.values, item.detail] for item in items], default=str, ensure_ascii=False)
-        mark = hashlib.sha256(text.encode()).digest()
-        known = mark in self._fingerprints
-        self._fingerprints.add(mark)
-        return known
+    def _read_sitemap(self, visit: Visit, response: Response) -> None:
+        source = self._readers[visit.errand.source].source
+        self.travel.hosts.add(host_of(response.url))
+        found = read_map(response.url, response.content, self.params.max_bytes)
+        if found.cut:
+            self._log.warning("%s names more pages than are read of one file", printable(response.url, 200))
+        for url, errand, depth, number in beyond(source, visit.errand, visit.depth, found, response.received_at):
+            if self._on_our_hosts(url):
+                self._frontier.add_list(url, depth, number, errand)
 
     def _follow(self, visit: Visit, page: Page, has_items: bool) -> None:
         if self.params.max_depth is not None and visit.depth >= self.params.max_depth:
             return
-        for selector in self.params.follow:
-            for link in links(selector, page, None):
-                if self._on_our_hosts(link):
-                    self._frontier.add_list(link, visit.depth + 1)
-        if self.params.next_param and has_items:
-            number = visit.number + self.params.next_param.step
-            self._frontier.add_list(numbered(visit.url, self.params.next_param, number), visit.depth + 1, number)
+        for url, errand, number in self._readers[visit.errand.source].onward(page, visit, has_items):
+            self._frontier.add_list(url, visit.depth + 1, number, errand)
 
     def _read_detail(self, visit: Visit, item: Item, page: Page) -> None:
-        found = Item()
-        if not self._on_our_hosts(page.url) or self.params.detail is None:
+        if not self._on_our_hosts(page.url):
             return
-        found.read(self.params.detail.fields, page, None)
-        self._details[page_id(visit.url)] = found
-        self._complete(item, found)
+        reader = self._readers[visit.errand.source]
+        found = reader.completion(page)
+        self._snapshots.look(page, [found], reader.source.detail.fields if reader.source.detail else {})
+        self._remember(visit, found)
+        self._complete(visit, item, found)
 
-    def _complete(self, item: Item, found: Item | None) -> None:
+    def _remember(self, visit: Visit, found: Item | None) -> None:
+        """Keep what a detail page gave for other items that lead to it."""
+        self._details[_detail_id(visit)] = found
+        if len(self._details) > _DETAILS_KEPT:
+            self._details.popitem(last=False)
+
+    def _complete(self, visit: Visit, item: Item, found: Item | None) -> None:
         if found is None:
             self.travel.gone += 1
             return
         item.values.update(found.values)
         item.unreadable.update(found.unreadable)
-        self._deliver(item)
+        self._finish(visit, item)
+
+    def _finish(self, visit: Visit, item: Item) -> None:
+        """Hand the item out, or fetch its next file first."""
+        if (wanted := self._files.next(item)) is None:
+            self._deliver(item)
+            return
+        self._frontier.add_detail(wanted[1], visit.depth + 1, item, Errand(visit.errand.source, "file"))
+
+    async def _get_file(self, visit: Visit, item: Item) -> None:
+        if why := await self._files.fetch(self._pages, item):
+            self.travel.failed_files += 1
+            self._log.warning("The file %s %s", printable(visit.url, 200), why)
+        self._finish(visit, item)
 
     def _on_our_hosts(self, url: str) -> bool:
-        if not self.params.same_host or _host(url) in self.travel.hosts:
+        if not self.params.same_host or host_of(url) in self.travel.hosts:
             return True
         self.travel.skipped_other_host += 1
         return False
 
 
-def _require_html(response: Response, page: Page) -> None:
-    start = page.html[:512].lstrip("\ufeff \t\r\n")
-    looks = start[:1] == "<" or response.content_type in ("text/html", "application/xhtml+xml")
-    if response.content_type in _HTML_TYPES and looks and not start.startswith(("%PDF-", "{", "[{", "PK\x03\x04")):
-        return
-    if response.content_type == "" and not start:
-        return
-    raise JobFailed(
-        f"{printable(response.url, 200)} is no HTML page ({response.content_type or 'no content type'}, begins "
-        f"'{printable(start, 24)}'); set expect = \"any\" if it is to be read all the same",
-        FailureClass.DATA_INVALID,
-        code="expect",
-    )
-
-
-def _host(url: str) -> str:
-    return (urlsplit(url).hostname or "").lower()
+def _detail_id(visit: Visit) -> str:
+    return f"{visit.errand.source} {page_id(visit.url)}"

@@ -1,4 +1,4 @@
-"""Items → CSV and JSON Lines, written as they come.
+"""Items → CSV, JSON Lines and Parquet, written as they come.
 
 Owns: the files, and cells that no spreadsheet takes for a formula.
 Never: keeps items in memory.
@@ -13,10 +13,16 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
+from automation.scraping.fields import FieldRule
+from automation.scraping.parquet import ParquetFile
+
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)*%?", re.ASCII)
-MEDIA = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
+MEDIA = {
+    "csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson", "parquet": "application/vnd.apache.parquet",
+}  # fmt: skip
 
 
 class Exports:
@@ -24,14 +30,23 @@ class Exports:
 
     Parameters
     ----------
-    columns: of the CSV, in order.
+    columns: of CSV and Parquet, in order.
+    rules: the fields, by which the columns of Parquet have their types.
     """
 
-    def __init__(self, folder: Path, name: str, forms: Sequence[str], columns: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        forms: Sequence[str],
+        columns: Sequence[str],
+        rules: Mapping[str, FieldRule] = MappingProxyType({}),
+    ) -> None:
         self.files = {form: folder / f"{name}.{form}" for form in dict.fromkeys(forms)}
         self._open: dict[str, IO[str]] = {
-            form: path.open("w", encoding="utf-8", newline="") for form, path in self.files.items()
+            form: path.open("w", encoding="utf-8", newline="") for form, path in self.files.items() if form != "parquet"
         }
+        self._parquet = ParquetFile(self.files["parquet"], columns, rules) if "parquet" in self.files else None
         self._columns = list(columns)
         self._csv = csv.writer(self._open["csv"]) if "csv" in self._open else None
         if self._csv:
@@ -39,6 +54,8 @@ class Exports:
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append these items."""
+        if self._parquet:
+            self._parquet.write(rows)
         for row in rows:
             if self._csv:
                 self._csv.writerow([cell(row.get(name)) for name in self._columns])
@@ -47,6 +64,8 @@ class Exports:
 
     def close(self) -> None:
         """Finish the files."""
+        if self._parquet:
+            self._parquet.close()
         for file in self._open.values():
             file.close()
 

@@ -9,101 +9,48 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from functools import cached_property
+from typing import Annotated, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
-    WithJsonSchema,
     model_validator,
 )
-from pydantic.json_schema import SkipJsonSchema
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails
 
-from automation.errors import JobFailed
-from automation.net.guard import check_url, parse_network
-from automation.scraping.selectors import AnyField, AnySelector, FieldRule, Selector, _short_form
-from automation.text import nearest, parse_duration, printable
+from automation.scraping.bounds import Bounds
+from automation.scraping.browsing import Browsing
+from automation.scraping.conditions import check_condition
+from automation.scraping.fields import FieldRule
+from automation.scraping.gates import Quality
+from automation.scraping.kinds import (
+    WRONG_NAME,
+    Duration,
+    Network,
+    Strict,
+    Texts,
+    one_or_many,
+    wrong,
+)  # fmt: skip
+from automation.scraping.manners import Manners
+from automation.scraping.source import AnySources, Source
+from automation.scraping.stop import StopLimits
+from automation.text import nearest, printable
 
-OWN_COLUMNS = ("first_seen", "last_seen", "changed_at", "run_id")
+OWN_COLUMNS = ("first_seen", "last_seen", "changed_at", "gone_at", "run_id")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,47}")
 _TABLE = re.compile(r"(?:[A-Za-z_][A-Za-z0-9_]{0,47}\.)?[A-Za-z_][A-Za-z0-9_]{0,47}")
-#: The kind of an error whose place is the key, and not the value.
-WRONG_NAME = "wrong_name"
 _KEY_KINDS = ("text", "url", "int", "date", "bool")
 
 
-def _later(_value: Any, info: ValidationInfo) -> Any:
-    raise ValueError(f"'{info.field_name}' is not available yet; remove it")
-
-
-def _duration(value: Any) -> Any:
-    if isinstance(value, timedelta):
-        return value
-    if not isinstance(value, str):
-        raise TypeError(f'{value!r} is not a duration; write text such as "1s" or "500ms"')
-    return parse_duration(value)
-
-
-def _one_or_many(value: Any) -> Any:
-    return [value] if isinstance(value, (str, dict)) else value
-
-
-def _wrong(place: tuple[str | int, ...], message: str, kind: str = "does_not_fit") -> InitErrorDetails:
-    """What does not fit together, at its place."""
-    return InitErrorDetails(type=PydanticCustomError(kind, "{message}", {"message": message}), loc=place, input=None)
-
-
-def _url(text: str) -> str:
-    try:
-        check_url(text)
-    except JobFailed as error:
-        raise ValueError(str(error)) from None
-    return text
-
-
-def _network(text: str) -> str:
-    return str(parse_network(text))
-
-
-Later = Annotated[SkipJsonSchema[Any], BeforeValidator(_later)]
-Duration = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema({"type": "string", "examples": ["1s"]})]
-Url = Annotated[str, BeforeValidator(lambda value: _url(value) if isinstance(value, str) else value)]
-Network = Annotated[str, BeforeValidator(lambda value: _network(value) if isinstance(value, str) else value)]
-Urls = Annotated[tuple[Url, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
-Selectors = Annotated[tuple[AnySelector, ...], BeforeValidator(_one_or_many)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Detail(Selector):
-    """The link whose page completes the item, and what is read there."""
-
-    fields: dict[str, AnyField] = Field(min_length=1)
-
-
-class NextParam(_Strict):
-    """Pages numbered by a query parameter: the page as written first, then one more each time while there are items."""
-
-    name: str = Field(min_length=1)
-    first: int = Field(1, description="the number that the start page has")
-    step: int = Field(1, ge=1)
-
-
-class Auth(_Strict):
+class Auth(Strict):
     """Credentials for the hosts of `start`, and for no other."""
 
-    user: str | None = None
-    password: str | None = Field(None, repr=False)
-    bearer: str | None = Field(None, repr=False)
+    user: str | None = Field(None, description="with password")
+    password: str | None = Field(None, repr=False, description="take it from ${env:…}")
+    bearer: str | None = Field(None, repr=False, description="a token, in place of user and password")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Auth:
@@ -112,35 +59,22 @@ class Auth(_Strict):
         return self
 
 
-class Quality(_Strict):
-    """What a run must yield to count as good."""
-
-    min_items: int = Field(default=1, ge=0, description="0 lets a run without any item succeed")
-    coverage: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(
-        default_factory=dict, description="field → the share of items that must have it"
-    )
-    max_drop: Later = None
-    ranges: Later = None
-
-
-class ScrapeParams(_Strict):
+class ScrapeParams(Source, Manners, Browsing, StopLimits, Bounds):
     """Fetch pages, read items from them, and keep them in a table that knows what is new and what changed."""
 
-    start: Urls = Field(description="the first page, or several")
-    follow: Selectors = Field((), description="links to further list pages")
-    next_param: Annotated[
-        NextParam | None, BeforeValidator(lambda value: {"name": value} if isinstance(value, str) else value)
-    ] = Field(None, description="the query parameter that numbers the pages")
-    detail: Annotated[Detail | None, BeforeValidator(_short_form)] = Field(
-        None, description="the link whose page completes the item, with its own fields"
+    sources: AnySources = Field((), description="further sources, each with pages, items and fields of its own")
+    keep_if: str | None = Field(
+        None, min_length=1, max_length=1000, description="keeps the items of which it is true: price < 50 and stock"
     )
-    items: AnySelector | None = Field(None, description="one match is one item; default: the page is one item")
-    fields: dict[str, AnyField] = Field(default_factory=dict)
     key: Texts = Field((), description="the fields that tell items apart; without it every run inserts all")
     table: str | None = Field(None, description="default: the job's name")
     database: str | None = Field(None, description="a name from automation.toml, or a URL; default: data.db")
-    export: Annotated[tuple[Literal["csv", "jsonl"], ...], BeforeValidator(_one_or_many)] = ()
-    max_pages: int = Field(1000, ge=1, description="list pages; detail pages are not counted")
+    export: Annotated[tuple[Literal["csv", "jsonl", "parquet"], ...], BeforeValidator(one_or_many)] = Field(
+        (), description="files of the run's items, kept as its artifacts"
+    )
+    new_columns: Literal["add", "refuse"] = Field(
+        "add", description="what becomes of a table that lacks a field's column"
+    )
     max_depth: int | None = Field(None, ge=0, description="links from a start page; 0 follows none")
     same_host: bool = Field(True, description="follow links only on the hosts of start")
     delay: Duration = Field(
@@ -150,71 +84,113 @@ class ScrapeParams(_Strict):
     )
     concurrency: int = Field(1, ge=1, le=16, description="requests at once to one host")
     robots: bool = Field(True, description="obey robots.txt")
-    user_agent: str | None = Field(None, min_length=1, pattern=r"^[\x20-\x7e]+$")
+    user_agent: str | None = Field(
+        None, min_length=1, pattern=r"^[\x20-\x7e]+$", description="default: automation, with its version"
+    )
     headers: dict[str, str] = Field(default_factory=dict, description="sent to the hosts of start")
     cookies: dict[str, str] = Field(default_factory=dict, description="sent to the hosts of start")
     auth: Auth | None = None
-    allow_networks: Annotated[tuple[Network, ...], BeforeValidator(_one_or_many)] = Field(
+    allow_networks: Annotated[tuple[Network, ...], BeforeValidator(one_or_many)] = Field(
         (), description="CIDRs that may be reached although they are not public, on any port"
     )
-    allow_ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = ()
+    allow_ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field((), description="ports besides 80 and 443")
     max_bytes: int = Field(10_000_000, ge=1, description="the largest page, decompressed")
     deadline: Duration = Field(
         timedelta(seconds=60), description="for one page, redirects included", json_schema_extra={"default": "1m"}
     )
     must_contain: Texts = Field((), description="texts that every list page must hold")
     expect: Literal["html", "any"] = Field("html", description="refuse pages that are no HTML")
-    quality: Quality = Quality()
-    on_bad: Literal["fail", "warn"] = Field("fail", description="what a missed quality does to the run")
-
-    sitemap: Later = None
-    feed: Later = None
-    for_query: Later = None
-    keep_if: Later = None
-    login: Later = None
-    proxy: Later = None
-    render: Later = None
-    parser: Later = None
+    quality: Quality = Field(default_factory=lambda: Quality.model_validate({}))
+    on_bad: Literal["fail", "keep_last", "warn"] = Field(
+        "fail", description="what a missed quality does: fail, fail and store nothing, or only warn"
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> ScrapeParams:
-        problems = [*self._names(), *self._keys(), *self._coverage(), *self._spans()]
-        if not self.all_fields:
-            problems.append(_wrong((), 'fields is empty; name at least one: fields.title = "h1"'))
+        problems = [
+            *self._sources(),
+            *self._names(),
+            *self._keys(),
+            *self._coverage(),
+            *self._condition(),
+            *self._parser(),
+            *self._spans(),
+        ]
         if problems:
             raise ValidationError.from_exception_data(type(self).__name__, problems)
         return self
 
-    @property
+    @cached_property
+    def every_source(self) -> tuple[Source, ...]:
+        """Where items come from: what stands at the top, if it says where to begin, then `sources`."""
+        return (*((self,) if self.has_pages else ()), *self.sources)
+
+    @cached_property
     def all_fields(self) -> dict[str, FieldRule]:
-        """The fields of list and detail pages together, in the order of their columns."""
-        return {**self.fields, **(self.detail.fields if self.detail else {})}
+        """The fields of list and detail pages of all sources together, in the order of their columns."""
+        made: dict[str, FieldRule] = {}
+        for source in (self, *self.sources):
+            for name, rule in source.own_fields.items():
+                made.setdefault(name, rule)
+        return made
 
     @property
     def start_hosts(self) -> frozenset[str]:
-        """The hosts of the start pages, in small letters."""
-        return frozenset(check_url(url).host.lower() for url in self.start)
+        """The hosts of the first pages, in small letters."""
+        return frozenset().union(*(source.hosts for source in self.every_source))
+
+    def _sources(self) -> Iterator[InitErrorDetails]:
+        if not self.every_source:
+            yield wrong((), 'say where to begin: start = "https://…", sitemap, feed, for_query or sources')
+        if self.own_fields and not self.has_pages:
+            yield wrong(
+                ("fields",),
+                "there are fields and nothing that they are read from; write start, or move them to sources",
+            )
+        if self.has_pages:
+            yield from self.misfits(())
+        for number, source in enumerate(self.sources):
+            place = ("sources", number)
+            if not source.has_pages:
+                yield wrong(place, 'say where it begins: start = "https://…", sitemap, feed or for_query')
+            yield from source.misfits(place)
+            for name, rule in source.own_fields.items():
+                first = self.all_fields[name]
+                if (first.type, first.many) != (rule.type, rule.many):
+                    at = ("detail", "fields") if source.detail and name in source.detail.fields else ("fields",)
+                    message = f"the column is of type {first.type}{' with many' * first.many} in another source"
+                    yield wrong((*place, *at, name), message, WRONG_NAME)
 
     def _names(self) -> Iterator[InitErrorDetails]:
         if self.table is not None and not _TABLE.fullmatch(self.table):
-            yield _wrong(("table",), f"'{printable(self.table, 60)}': write letters, digits and _, at most 48")
+            yield wrong(("table",), f"'{printable(self.table, 60)}': write letters, digits and _, at most 48")
         made: set[str] = set()
-        for place, fields in (
-            (("fields",), self.fields),
-            (("detail", "fields"), self.detail.fields if self.detail else {}),
-        ):
+        for place, fields in self._groups():
             for name, rule in fields.items():
                 column = name.lower()
                 columns = {column, *([f"{column}_currency"] if rule.type == "money" and not rule.many else [])}
+                columns |= {f"{column}_file"} if rule.download else set()
                 if not _NAME.fullmatch(name):
                     message = f"field '{printable(name, 60)}': write letters, digits and _, at most 48"
-                    yield _wrong((*place, name), message, WRONG_NAME)
+                    yield wrong((*place, name), message, WRONG_NAME)
                 elif column in OWN_COLUMNS:
                     message = f"field '{name}' is a column of our own; choose another name"
-                    yield _wrong((*place, name), message, WRONG_NAME)
+                    yield wrong((*place, name), message, WRONG_NAME)
                 for taken in sorted(made & columns):
-                    yield _wrong((*place, name), f"two fields make the column '{taken}'; rename one", WRONG_NAME)
+                    yield wrong((*place, name), f"two fields make the column '{taken}'; rename one", WRONG_NAME)
                 made |= columns
+
+    def _groups(self) -> Iterator[tuple[tuple[str | int, ...], dict[str, FieldRule]]]:
+        """The fields of each place where some stand, without those that an earlier source has."""
+        known: set[str] = set()
+        for at, source in (((), self), *((("sources", number), one) for number, one in enumerate(self.sources))):
+            yield (*at, "fields"), {name: rule for name, rule in source.fields.items() if name not in known}
+            if source.detail:
+                yield (
+                    (*at, "detail", "fields"),
+                    {name: rule for name, rule in source.detail.fields.items() if name not in known},
+                )
+            known |= set(source.own_fields)
 
     def _keys(self) -> Iterator[InitErrorDetails]:
         for number, name in enumerate(self.key):
@@ -229,16 +205,39 @@ class ScrapeParams(_Strict):
                 message = f"'{name}' stands here twice; remove one"
             else:
                 continue
-            yield _wrong(("key", number), message)
+            yield wrong(("key", number), message)
 
     def _coverage(self) -> Iterator[InitErrorDetails]:
-        for name in self.quality.coverage:
-            if name not in self.all_fields:
-                message = f"'{printable(name, 60)}' is not a field; fields: {', '.join(self.all_fields)}"
-                yield _wrong(("quality", "coverage", name), message, WRONG_NAME)
+        for key in ("coverage", "ranges", "patterns"):
+            for name in getattr(self.quality, key):
+                rule = self.all_fields.get(name)
+                if rule is None:
+                    message = f"'{printable(name, 60)}' is not a field; fields: {', '.join(self.all_fields)}"
+                elif key == "ranges" and (rule.type not in ("int", "number", "money") or rule.many):
+                    message = f"'{name}' is of type {rule.type}{' with many' * rule.many}; use int, number or money"
+                else:
+                    continue
+                yield wrong(("quality", key, name), message, WRONG_NAME)
+
+    def _condition(self) -> Iterator[InitErrorDetails]:
+        columns = [
+            *self.all_fields,
+            *(f"{name}_currency" for name, rule in self.all_fields.items() if rule.type == "money"),
+        ]
+        try:
+            if self.keep_if is not None:
+                check_condition(self.keep_if, columns)
+        except ValueError as error:
+            yield wrong(("keep_if",), str(error))
+
+    def _parser(self) -> Iterator[InitErrorDetails]:
+        if self.parser == "lexbor" and any(one.xpath for source in self.every_source for one in source.selectors):
+            yield wrong(("parser",), "lexbor reads no XPath; write css, or leave parser out")
 
     def _spans(self) -> Iterator[InitErrorDetails]:
         if self.deadline <= timedelta():
-            yield _wrong(("deadline",), "must be longer than 0s")
-        if self.next_param and any(self.next_param.name in urlsplit(url).fragment for url in self.start):
-            yield _wrong(("next_param",), "the start page has the parameter in its fragment, which is never sent")
+            yield wrong(("deadline",), "must be longer than 0s")
+        if self.max_stale is not None and self.on_bad == "keep_last":
+            yield wrong(
+                ("max_stale",), 'goes with on_bad = "fail" or "warn": with "keep_last" the table is asked at the end'
+            )

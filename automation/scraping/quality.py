@@ -6,15 +6,17 @@ Never: reads a page or a table.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 from automation.errors import FailureClass, JobFailed
-from automation.scraping.params import Quality
-from automation.scraping.selectors import FieldRule
-from automation.text import count
+from automation.scraping.fields import FieldRule
+from automation.scraping.gates import Quality
+from automation.text import count, printable
 
 
 @dataclass
@@ -25,6 +27,8 @@ class Findings:
     ----------
     dropped: items without a required field or a key.
     lacking: field → items dropped for want of it.
+    wrong: field → values outside of its range or unlike its pattern; `examples` has the first, too.
+    duplicates: items with the key of another one of the run.
     unreadable: field → items whose text was there and not of the field's type; `examples` has the first sentence.
     """
 
@@ -34,6 +38,8 @@ class Findings:
     lacking: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+    wrong: Counter[str] = field(default_factory=Counter)
+    duplicates: int = 0
 
     def misread(self, name: str, sentence: str) -> None:
         """A text was there and could not be read."""
@@ -44,23 +50,45 @@ class Findings:
         """Fields that no kept item has, though there are items."""
         return [name for name in fields if self.kept and not self.filled[name]]
 
-    def keep(self, values: Mapping[str, Any], fields: Mapping[str, FieldRule]) -> None:
+    def keep(self, values: Mapping[str, Any], fields: Mapping[str, FieldRule], quality: Quality | None = None) -> None:
         """An item was kept with these values."""
         self.kept += 1
-        self.filled.update(name for name in fields if values.get(name) not in (None, [], ""))
+        if quality is not None:
+            self._look(values, quality)
+        filled = self.filled
+        for name in fields:
+            value = values.get(name)
+            if value or value not in (None, [], ""):
+                filled[name] += 1
+
+    def _look(self, values: Mapping[str, Any], quality: Quality) -> None:
+        for name, bounds in quality.ranges.items():
+            value = values.get(name)
+            if value is not None and not bounds.holds(float(value)):
+                self._miss(name, f"{float(value):.12g} is outside of {bounds}")
+        for name, pattern in quality.patterns.items():
+            texts = values.get(name)
+            for text in texts if isinstance(texts, list) else [texts]:
+                if text is not None and not re.fullmatch(pattern, str(text), re.DOTALL):
+                    self._miss(name, f"'{printable(str(text), 60)}' is not like {pattern}")
+
+    def _miss(self, name: str, sentence: str) -> None:
+        self.wrong[name] += 1
+        self.examples.setdefault(f"wrong {name}", sentence)
 
 
-def judge(findings: Findings, quality: Quality, passed_over: int = 0) -> list[JobFailed]:
+def judge(findings: Findings, quality: Quality, passed_over: int = 0, history: Sequence[int] = ()) -> list[JobFailed]:
     """What is wrong with a run, worst first; nothing when it is good.
 
     Parameters
     ----------
     passed_over: pages that were gone, disallowed or refused; named when nothing was found.
+    history: how many items earlier good runs had; empty where this one may not be compared.
 
     1. No item at all, unless `min_items` is 0: EMPTY. When items were there and all were dropped: PARSE_DRIFT.
     2. More than half of the items lack a required field: PARSE_DRIFT.
     3. More than half of the texts of a field cannot be read as its type: PARSE_DRIFT.
-    4. Fewer items than `min_items`, or a field below its coverage: DATA_INVALID.
+    4. Any bound of `quality` that is missed: DATA_INVALID.
     """
     total = findings.kept + findings.dropped
     problems: list[JobFailed] = []
@@ -85,7 +113,7 @@ def judge(findings: Findings, quality: Quality, passed_over: int = 0) -> list[Jo
             problems.append(
                 _drift(f"{name}: {times} of {count(of, 'value')} cannot be read: {findings.examples[name]}")
             )
-    return problems + _thresholds(findings, quality)
+    return problems + _thresholds(findings, quality) + _shares(findings, quality, history)
 
 
 def _thresholds(findings: Findings, quality: Quality) -> list[JobFailed]:
@@ -94,12 +122,44 @@ def _thresholds(findings: Findings, quality: Quality) -> list[JobFailed]:
         problems.append(
             _bad(f"{count(findings.kept, 'item')} found, and quality.min_items is {quality.min_items}", "min_items")
         )
+    if quality.max_items is not None and findings.kept > quality.max_items:
+        problems.append(
+            _bad(f"{count(findings.kept, 'item')} found, and quality.max_items is {quality.max_items}", "max_items")
+        )
     for name, least in quality.coverage.items():
         share = findings.filled[name] / findings.kept if findings.kept else 1.0
         if share < least:
             problems.append(
                 _bad(f"{name}: {share:.0%} of the items have it, and quality.coverage asks for {least:.0%}", "coverage")
             )
+    return problems
+
+
+def _shares(findings: Findings, quality: Quality, history: Sequence[int]) -> list[JobFailed]:
+    problems = []
+    usual = median(history) if history and quality.max_drop is not None else 0
+    if quality.max_drop is not None and findings.kept < usual * (1 - quality.max_drop):
+        problems.append(
+            _bad(
+                f"{count(findings.kept, 'item')} found where the last {count(len(history), 'good run')} had {usual:g} "
+                f"(median), and quality.max_drop is {quality.max_drop:.0%}; if there really are fewer now, let it "
+                'through with on_bad = "warn" until its history has caught up',
+                "max_drop",
+            )
+        )
+    for name, times in findings.wrong.items():
+        if times > quality.max_wrong * findings.filled[name]:
+            found = f"{name}: {times} of {count(findings.filled[name], 'value')} cannot be right"
+            problems.append(_bad(f"{found}: {findings.examples[f'wrong {name}']}", "wrong"))
+    total = findings.kept + findings.duplicates
+    if quality.max_duplicates is not None and findings.duplicates > quality.max_duplicates * total:
+        problems.append(
+            _bad(
+                f"{findings.duplicates} of {count(total, 'item')} have the key of another one, and "
+                f"quality.max_duplicates is {quality.max_duplicates:.0%}",
+                "max_duplicates",
+            )
+        )
     return problems
 
 

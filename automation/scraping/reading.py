@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Protocol, cast
 
 from bs4 import BeautifulSoup, Tag
-from bs4.element import CData, NavigableString
+from bs4.element import CData, NavigableString, PreformattedString
 
 from automation.scraping.twin import Twin
 
@@ -39,6 +39,9 @@ class Reading(Protocol):
     def css(self, selector: str, scope: Element) -> list[Node]:
         """The elements below the scope that match, in document order."""
 
+    def first(self, selector: str, scope: Element) -> Node | None:
+        """The first one of these, or None."""
+
     def xpath(self, expression: str, scope: Element) -> list[Node]:
         """What the expression finds from the scope. Raises lxml's XPathError when it cannot be evaluated."""
 
@@ -50,6 +53,9 @@ class Reading(Protocol):
 
     def text(self, element: Element) -> str:
         """The text as a reader sees it: blocks and line breaks apart, inline elements together; no scripts, no comments."""
+
+    def raw(self, element: Element) -> str:
+        """The text inside an element without a child as it stands, be it a script's."""
 
     def inner_html(self, element: Element) -> str:
         """The HTML inside an element."""
@@ -70,6 +76,10 @@ class SoupReading:
         """By soupsieve."""
         return list(scope.select(selector))
 
+    def first(self, selector: str, scope: Element) -> Node | None:
+        """By soupsieve."""
+        return cast("Node | None", scope.select_one(selector))
+
     def xpath(self, expression: str, scope: Element) -> list[Node]:
         """On the twin."""
         return self._twin.find(expression, scope)
@@ -87,17 +97,23 @@ class SoupReading:
         """The strings below the tag, joined as a reader sees them."""
         pieces: list[str] = []
         last_block: object = None
+        blocks: dict[int, object] = {}
         for one in element.descendants:
             if isinstance(one, Tag):
                 if one.name == "br":
                     pieces.append(" ")
             elif type(one) in (NavigableString, CData):
-                block = next((parent for parent in one.parents if parent.name in BLOCKS or parent is element), None)
+                block = _block_of(one.parent, element, blocks)
                 if block is not last_block and pieces:
                     pieces.append(" ")
                 last_block = block
                 pieces.append(str(one))
         return "".join(pieces)
+
+    def raw(self, element: Element) -> str:
+        """The strings of the tag, comments left out."""
+        strings = (one for one in element.descendants if isinstance(one, NavigableString))
+        return "".join(str(one) for one in strings if not isinstance(one, PreformattedString))
 
     def inner_html(self, element: Element) -> str:
         """As BeautifulSoup writes it."""
@@ -106,3 +122,14 @@ class SoupReading:
     @cached_property
     def _twin(self) -> Twin:
         return Twin(self.soup)
+
+
+def _block_of(parent: Any, top: Tag, known: dict[int, object]) -> object:
+    """The block that a text stands in; `known` keeps it for each element, as a page may be nested without end."""
+    passed: list[int] = []
+    while parent is not None and id(parent) not in known and parent.name not in BLOCKS and parent is not top:
+        passed.append(id(parent))
+        parent = parent.parent
+    block = known.get(id(parent), parent) if parent is not None else None
+    known.update(dict.fromkeys(passed, block))
+    return block

@@ -8,23 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from protego import Protego
 
+from automation.clock import Clock
 from automation.errors import FailureClass, JobFailed
+from automation.net.cache import PageCache, lifetime
 from automation.net.response import Response
 
 LARGEST = 512_000
 _LONGEST_DELAY = 60.0
+_LONGEST_KEPT = 86400.0
 _LINE = re.compile(r"\s*([A-Za-z][A-Za-z -]*?)\s*(?::|(?<=\S)\s(?=\S))\s*(.*?)\s*")
 _TOKEN = re.compile(r"[A-Za-z_-]+")
 _AGENT = ("user-agent", "useragent", "user agent")
 #: Misspellings that large crawlers take for what was meant.
 _DISALLOW = ("disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw")
 _DELAY = ("crawl-delay", "crawldelay", "crawl delay")
+#: There is one, or there is none.
+_LASTING = frozenset({200, 404, 410})
 _US, _OTHERS = "us", "others"
 
 Fetch = Callable[[str], Awaitable[Response]]
@@ -102,38 +109,71 @@ def _seconds(text: str) -> float:
 
 
 class Robots:
-    """Fetches each host's robots.txt once and keeps it for the run.
+    """Fetches each host's robots.txt once a day, or once a run where no folder is given.
 
     Parameters
     ----------
     fetch: gets the file, redirects followed, whatever its status; what cannot be had raises JobFailed.
+    kept: files of other runs; one of a server that says how long it may be kept is kept no longer, and none over a day.
     """
 
-    def __init__(self, fetch: Fetch, user_agent: str) -> None:
-        self._fetch = fetch
+    def __init__(self, fetch: Fetch, user_agent: str, clock: Clock, kept: PageCache | None = None) -> None:
+        self._fetch, self._clock, self._kept = fetch, clock, kept
         self._token = product_token(user_agent)
-        self._known: dict[str, Rules] = {}
-        self._reading = asyncio.Lock()
+        self._known: dict[str, tuple[float, Rules]] = {}
+        self._reading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def rules(self, url: str) -> Rules:
         """The rules for an address. Raises JobFailed (CONFIG) for a host that may not be reached at all."""
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}".lower()
-        async with self._reading:
-            if origin not in self._known:
-                self._known[origin] = await self._read(f"{origin}/robots.txt")
-        return self._known[origin]
+        if (known := self._fresh(origin)) is not None:
+            return known
+        # One host that does not answer keeps nobody from another.
+        async with self._reading[origin]:
+            if (known := self._fresh(origin)) is None:
+                age, known = await self._read(f"{origin}/robots.txt")
+                self._known[origin] = (self._clock.monotonic() - age, known)
+        return known
 
-    async def _read(self, url: str) -> Rules:
+    def _fresh(self, origin: str) -> Rules | None:
+        read_at, rules = self._known.get(origin, (float("-inf"), None))
+        return rules if self._clock.monotonic() - read_at < _LONGEST_KEPT else None
+
+    async def _read(self, url: str) -> tuple[float, Rules]:
+        """The file's age in seconds, and what it says."""
+        if self._kept is not None and (kept := self._kept.look(url)) is not None:
+            age = self._clock.now() - kept.response.received_at
+            if timedelta() <= age < _may_be_kept(kept.response):
+                return age.total_seconds(), self._rules(url, kept.response)
         try:
             response = await self._fetch(url)
         except JobFailed as error:
             if error.failure_class is FailureClass.CONFIG and error.code.startswith("ssrf"):
                 raise
             # More than five redirects count as no file at all (RFC 9309, 2.3.1.2).
-            return Rules() if error.code == "redirects" else Rules(unreachable=str(error))
+            return 0.0, Rules() if error.code == "redirects" else Rules(unreachable=str(error))
+        rules = self._rules(url, response)
+        if self._kept is not None and not rules.unreachable and _may_be_kept(response):
+            self._kept.store(url, response)
+        return 0.0, rules
+
+    def _rules(self, url: str, response: Response) -> Rules:
         if response.is_success:
             return parse(response.content, self._token)
         if 400 <= response.status_code < 500 and response.status_code != 429:
             return Rules()
         return Rules(unreachable=f"{url} answered {response.status_code}")
+
+
+def _may_be_kept(response: Response) -> timedelta:
+    """How long a file stands for the one of its server: a day, unless the server says less (RFC 9309, 2.4).
+
+    A page in its place, or a refusal, may be another thing a minute later.
+    """
+    is_page = response.content.lstrip()[:1] == b"<"
+    if response.status_code not in _LASTING or (response.is_success and is_page):
+        return timedelta()
+    control, most = response.headers.get("cache-control", "").lower(), timedelta(seconds=_LONGEST_KEPT)
+    told = "expires" in response.headers or any(word in control for word in ("max-age", "no-store", "no-cache"))
+    return min(most, lifetime(response.headers, response.received_at)) if told else most

@@ -7,7 +7,7 @@ Never: fetches anything; knows what is looked for.
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
@@ -28,6 +28,16 @@ def make_soup(page: str | bytes, content_type: str | None = None) -> BeautifulSo
         warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)
         warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
         return BeautifulSoup(text.replace("\x00", ""), "lxml")
+
+
+def soup_of(page: Any) -> BeautifulSoup:
+    """The same for whatever stands for a page: text, bytes, an answer with its headers, a page of a crawl."""
+    if isinstance(page, (str, bytes)):
+        return make_soup(page)
+    if hasattr(page, "html"):
+        page.bounds.weigh(page.html, page.url, "lxml")
+        return make_soup(page.html)
+    return make_soup(page.content, page.headers.get("content-type"))
 
 
 def decode(content: bytes, content_type: str | None = None) -> tuple[str, str]:

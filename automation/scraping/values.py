@@ -1,6 +1,6 @@
-"""Text → value: numbers, money, dates, truth, as people write them.
+"""Text → value: numbers, money, truth, as people write them.
 
-Owns: how each type reads a text, and when it refuses to guess.
+Owns: how each type but dates reads a text, and when it refuses to guess.
 Never: knows where the text came from.
 """
 
@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
 
-from automation.text import instant, printable
+from automation.text import printable
 
 _LONGEST = 400
 _LARGEST = Decimal(10) ** 14
+_PLACES = Decimal("0.0001")
 _NUMBER = re.compile(r"(?:(?<!\w)[-+])?(?:\d(?:[\d.,']*\d)?|\.\d+)")
 _SPACED = re.compile(r"(?<=\d) (?=\d{3}(?!\d))")
+_PRICE = re.compile(r"(?:([£€$]) ?)?(\d{1,12})(?:([.,])(\d\d))?(?: ?([£€$]))?", re.ASCII)
 _NO = frozenset(
     (
         "no", "false", "0", "off", "none", "n/a", "nein", "non", "sold out", "out of stock", "not in stock", "not available",
         "unavailable", "temporarily out of stock", "currently unavailable", "agotado", "ausverkauft", "épuisé", "esaurito",
     )
-)  # fmt: skip
-_DATE_FORMS = (
-    "%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y", "%B %d %Y", "%b %d %Y", "%A, %d %B %Y", "%a, %d %b %Y",
-    "%Y/%m/%d", "%Y.%m.%d", "%d %B %Y %H:%M", "%d %b %Y %H:%M", "%b %d, %Y %H:%M", "%B %d, %Y %H:%M", "%Y/%m/%d %H:%M",
 )  # fmt: skip
 _CODES = {
     "€": "EUR", "euro": "EUR", "eur": "EUR", "£": "GBP", "¥": "JPY", "￥": "JPY", "zł": "PLN", "Zł": "PLN", "Kč": "CZK",
@@ -51,7 +48,7 @@ def read_number(text: str, decimal: str | None = None) -> Decimal:
     A single `.` is decimal; a single `,` before exactly three digits groups, any other is decimal; `decimal` settles it.
     Raises ValueError when there is no number, or more than one.
     """
-    plain = _plain(text)
+    plain = plain_text(text)
     found = _NUMBER.findall(_SPACED.sub("", plain))
     if len(found) != 1 or "⁄" in plain:
         how = "no number" if not found else "more than one number; pick one with regex"
@@ -59,7 +56,7 @@ def read_number(text: str, decimal: str | None = None) -> Decimal:
     return _decimal(found[0].replace("'", ""), decimal, text)
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Digits and signs of every script in their ASCII form, marks of direction taken out."""
     if len(text) > _LONGEST:
         raise ValueError(f"'{printable(text, 60)}' is too long for one value; narrow the selector")
@@ -100,54 +97,36 @@ def read_int(text: str, decimal: str | None = None) -> int:
     return int(number)
 
 
-def read_money(text: str, decimal: str | None = None, currency: str | None = None) -> Money:
-    """The amount and currency of a price. Raises ValueError when there is no amount or it is out of range."""
+def read_money(
+    text: str, decimal: str | None = None, currency: str | None = None, local: Mapping[str, str] | None = None
+) -> Money:
+    """The amount and currency of a price. Raises ValueError when there is no amount or it is out of range.
+
+    Parameters
+    ----------
+    currency: what is meant where the text names none.
+    local: sign → code, where people of one country mean one by a sign that several have.
+    """
+    if (plain := _plain_price(text, decimal)) is not None:
+        return Money(plain[0], (local or _CODES).get(plain[1]) or _CODES.get(plain[1], plain[1]))
     from price_parser import Price
 
-    price = Price.fromstring(_plain(text), decimal_separator=decimal)
+    price = Price.fromstring(plain_text(text), decimal_separator=decimal)
     if price.amount is None:
         raise ValueError(f"'{printable(text, 60)}' holds no amount of money")
     if abs(price.amount) >= _LARGEST:
         raise ValueError(f"'{printable(text, 60)}' is larger than {_LARGEST:,.0f}")
     sign = price.currency
-    return Money(price.amount.quantize(Decimal("0.0001")), _CODES.get(sign, sign) if sign else currency)
+    code = (local or _CODES).get(sign) or _CODES.get(sign, sign) if sign else currency
+    return Money(price.amount.quantize(_PLACES), code)
 
 
-def read_date(text: str, form: str | None = None) -> str:
-    """A date as ISO 8601: `2026-11-21`, or an instant in UTC where the text has a time and a zone.
-
-    Without `form`: ISO, RFC 2822, and English dates with the month in letters; `03/04/2026` needs a form.
-    Raises ValueError for anything else.
-    """
-    plain = _plain(text).strip()
-    moment = datetime.strptime(plain, form) if form else _known_date(plain)  # noqa: DTZ007 - a page's date may have no zone
-    if moment is None:
-        raise ValueError(f"'{printable(text, 60)}' is not a date that can be read for certain; set format")
-    has_time = ":" in plain if not form else any(part in form for part in ("%H", "%I", "%X", "%c", "%T"))
-    if moment.tzinfo is not None:
-        return instant(moment.astimezone(UTC))
-    return moment.isoformat() if has_time else moment.date().isoformat()
-
-
-def _known_date(text: str) -> datetime | None:
-    try:
-        return datetime.combine(date.fromisoformat(text), datetime.min.time())
-    except ValueError:
-        pass
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        pass
-    ordinal_free = re.sub(r"(?<=\d)(st|nd|rd|th)\b", "", text)
-    for form in _DATE_FORMS:
-        try:
-            return datetime.strptime(ordinal_free, form)  # noqa: DTZ007 - a page's date may have no zone
-        except ValueError:
-            continue
-    try:
-        return parsedate_to_datetime(text) if "," in text and ":" in text else None
-    except (ValueError, TypeError, IndexError):
+def _plain_price(text: str, decimal: str | None) -> tuple[Decimal, str] | None:
+    """The amount and sign of a price in its commonest form, which nobody reads otherwise: £51.77, 51,77 €."""
+    found = _PRICE.fullmatch(text)
+    if found is None or (found[1] is None) == (found[5] is None) or (found[3] and decimal not in (None, found[3])):
         return None
+    return Decimal(f"{found[2]}.{found[4] or '0'}").quantize(_PLACES), found[1] or found[5]
 
 
 def read_bool(text: str) -> bool:

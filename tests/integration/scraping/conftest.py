@@ -11,11 +11,12 @@ import inspect
 import logging
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,11 @@ import pytest
 import sqlalchemy as sa
 
 from automation.database import make_engine
-from automation.net import Client
+from automation.net import Client, Fetcher, Limits, Response
 from automation.plugin import Context, JobInfo, PluginSpec, Window, spec_of
+from automation.scraping.python import Scraper
+from automation.scraping.soup import soup_of
+from tests.integration.scraping.shelf import BOOKS, DAY, ITEM
 
 JOBS = Path(__file__).resolve().parents[3] / "jobs"
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -69,17 +73,30 @@ class Site:
         return self.base + path
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is part of these tests."""
+@pytest.fixture
+def site(serving: Callable[..., Any]) -> Site:
+    """A server of this test alone."""
+    return _served(serving, "127.0.0.1")
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
-    """A server of this test alone."""
+def everywhere(serving: Callable[..., Any]) -> Site:
+    """One that answers at each address of this machine: 127.0.0.2, 127.0.0.3, … are as many hosts."""
+    return _served(serving, "")
 
+
+@pytest.fixture
+def day(site: Site, scrape: Callable[..., Any]) -> Callable[..., Any]:
+    """`day(n, {1: "5.00"}, …)`: the result of that day's run, when the shop had these books at these prices."""
+
+    def run(number: int, books: dict[int, str], more: str = "", **params: Any) -> Any:
+        site.page("/", "".join(ITEM.format(*one) for one in books.items()) + more)
+        return scrape(**{**BOOKS, **params}, run_id=f"r{number}", moment=DAY + timedelta(days=number))
+
+    return run
+
+
+def _served(serving: Callable[..., Any], address: str) -> Site:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -94,17 +111,48 @@ def site() -> Iterator[Site]:
 
         do_GET = do_POST = do_HEAD = do_PUT = _answer  # noqa: N815
 
-        def log_message(self, *args: object) -> None:
-            """Quiet."""
+    site = Site(f"http://127.0.0.1:{serving(Handler, address).server_port}")
+    return site
 
-    server = _Server(("127.0.0.1", 0), Handler)
-    site = Site(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    yield site
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
+
+class Crawler:
+    """A fetcher asked as a client is; of its event loop nothing is seen."""
+
+    def __init__(self, connections: int, **options: Any) -> None:
+        self._loop = asyncio.Runner()
+        self._limits = options.get("limits") or Limits()
+
+        async def make() -> Fetcher:
+            return Fetcher(connections=connections, **options)
+
+        self._fetcher = self._loop.run(make())
+
+    def request(
+        self, method: str, url: str, timeout: float | None = None, max_bytes: int | None = None, **options: Any
+    ) -> Response:
+        limits = replace(
+            self._limits,
+            deadline=self._limits.deadline if timeout is None else timeout,
+            max_bytes=self._limits.max_bytes if max_bytes is None else max_bytes,
+        )
+        return self._loop.run(self._fetcher.request(method, url, limits=limits, **options))
+
+    def get(self, url: str, **options: Any) -> Response:
+        return self.request("GET", url, **options)
+
+    def post(self, url: str, **options: Any) -> Response:
+        return self.request("POST", url, **options)
+
+    def __enter__(self) -> Crawler:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._loop.run(self._fetcher.aclose())
+        self._loop.close()
+
+
+#: Each way out: of plugins, of crawls with few connections, of crawls with many. One table of tests holds for all.
+WAYS: dict[str, Callable[..., Any]] = {"plugin": Client, "few": partial(Crawler, 1), "many": partial(Crawler, 50)}
 
 
 @pytest.fixture
@@ -112,6 +160,12 @@ def client() -> Iterator[Client]:
     """A client that may reach loopback."""
     with Client(allow_networks=["127.0.0.0/8"]) as client:
         yield client
+
+
+@pytest.fixture(params=list(WAYS))
+def way(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Makes a client, for each way out in turn."""
+    return WAYS[request.param]
 
 
 class Traces:
@@ -124,7 +178,7 @@ class Traces:
         self.stop_after: int | None = None
 
     def save(self, name: str, content: Any, media_type: str | None) -> None:
-        self.files[name] = content.read_bytes() if isinstance(content, Path) else bytes(content)
+        self.files[name] = content.read_bytes() if isinstance(content, Path) else _bytes(content)
 
     def progress(self, done: int, total: int | None) -> None:
         self.pages = done
@@ -135,6 +189,10 @@ class Traces:
     def emit(self, record: logging.LogRecord) -> bool:
         self.lines.append(record.getMessage())
         return False
+
+
+def _bytes(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
 
 
 @pytest.fixture
@@ -152,22 +210,33 @@ def database(tmp_path: Path) -> Iterator[sa.Engine]:
 
 
 @pytest.fixture
-def run_plugin(tmp_path: Path, traces: Traces, database: sa.Engine, client: Client) -> Callable[..., Any]:
-    """`run_plugin(name, params, **context)`: one run of a shipped plugin, with a context made by hand."""
+def context(tmp_path: Path, traces: Traces, database: sa.Engine, client: Client) -> Iterator[Callable[..., Context]]:
+    """`context(plugin, run_id=…, attempt=…, …)`: what an attempt gives its plugin, made by hand."""
 
-    def run(name: str, params: dict[str, Any], **changed: Any) -> Any:
-        plugin = _shipped(name)
+    def make(plugin: str = "mine", **changed: Any) -> Context:
         logger = logging.Logger("test")
         logger.addFilter(traces.emit)
         work = Path(tempfile.mkdtemp(dir=tmp_path))
-        moment = changed.pop("moment", NOW)
-        context = Context(
-            JobInfo("my-books", name), changed.pop("run_id", "r1"), 1, "manual", None, moment, Window(moment, moment),
-            logging.LoggerAdapter(logger, {}), client, {}, tmp_path, changed.pop("dry_run", False),
-            databases=lambda _name, _read_only: changed.get("engine", database), artifact_store=traces, outbox=None,
-            effects=traces, renderer=None, soup_maker=None, workdir_maker=lambda: work,
+        moment = changed.get("moment", NOW)
+        return Context(
+            JobInfo(changed.get("job", "my-books"), plugin), changed.get("run_id", "r1"), changed.get("attempt", 1),
+            "manual", None, moment, Window(moment, moment), logging.LoggerAdapter(logger, {}), client, {}, tmp_path,
+            changed.get("dry_run", False), databases=lambda _name, _read_only: changed.get("engine", database),
+            artifact_store=traces, outbox=None, effects=traces, renderer=None, soup_maker=soup_of,
+            workdir_maker=lambda: work, cache=changed.get("cache_folder"), scraper_maker=lambda made: closing.enter_context(Scraper(made)),
         )  # fmt: skip
-        answer = plugin.function(context, **plugin.arguments(plugin.parameters.model_validate(params)))
+
+    with ExitStack() as closing:
+        yield make
+
+
+@pytest.fixture
+def run_plugin(context: Callable[..., Context]) -> Callable[..., Any]:
+    """`run_plugin(name, params, **context)`: one run of a shipped plugin."""
+
+    def run(name: str, params: dict[str, Any], **changed: Any) -> Any:
+        plugin = _shipped(name)
+        answer = plugin.function(context(name, **changed), **plugin.arguments(plugin.parameters.model_validate(params)))
         return asyncio.run(answer) if inspect.iscoroutine(answer) else answer
 
     return run
@@ -187,7 +256,9 @@ def scrape(run_plugin: Callable[..., Any], site: Site) -> Callable[..., Any]:
 
     def run(*, moment: datetime = NOW, run_id: str = "r1", **params: Any) -> Any:
         given = {"delay": "0s", "robots": False, "allow_networks": "127.0.0.0/8", "start": f"{site.base}/", **params}
-        around = {name: given.pop(name) for name in ("engine", "dry_run") if name in given}
+        around = {
+            name: given.pop(name) for name in ("engine", "dry_run", "attempt", "job", "cache_folder") if name in given
+        }
         return run_plugin("scrape", given, moment=moment, run_id=run_id, **around)
 
     return run

@@ -53,7 +53,7 @@ def test_a_detail_page_completes_its_item(site, scrape, rows):
 
     result = scrape(**BOOKS, detail=detail)
 
-    assert (result["items"], result["gone"], result["pages"]) == (2, 1, 4)
+    assert (result["items"], result["gone_pages"], result["pages"]) == (2, 1, 4)
     assert rows("SELECT title, stock FROM books ORDER BY url") == [("Book 1", 7), ("Book 3", 9)]
 
 
@@ -154,7 +154,7 @@ def test_gone_pages_fail_a_start_and_no_follower(site, scrape, status):
     site.page("/", listing(1, more='<a class=n href="/gone">n</a>'))
     site.page("/gone", status=status)
 
-    assert scrape(**BOOKS, follow="a.n")["gone"] == 1
+    assert scrape(**BOOKS, follow="a.n")["gone_pages"] == 1
     assert failure(scrape, **BOOKS, start=f"{site.base}/gone").code == f"http:{status}"
 
 
@@ -201,7 +201,8 @@ def test_coverage_may_fail_or_warn(site, scrape, traces):
     quality = {"coverage": {"price": 0.9}}
 
     assert failure(scrape, **BOOKS, quality=quality).code == "quality:coverage"
-    assert scrape(**BOOKS, quality=quality, on_bad="warn")["items"] == 2
+    through = scrape(**BOOKS, quality=quality, on_bad="warn")
+    assert (through["items"], len(through["doubts"])) == (2, 1)
     assert any("price: 50%" in line for line in traces.lines)
 
 
@@ -239,7 +240,7 @@ def test_deep_pages_keep_their_items(site, scrape, rows):
 
 
 def test_a_short_wait_is_kept_and_a_long_one_ends_the_run(site, scrape):
-    """`Retry-After: 0` is waited for on the spot; an hour goes back to the run."""
+    """`Retry-After: 0` is waited for on the spot, for an hour the run is put off; who asks for a day is left to the policy."""
     answers = iter([429, 503, 200])
 
     def busy(handler: BaseHTTPRequestHandler) -> None:
@@ -254,8 +255,13 @@ def test_a_short_wait_is_kept_and_a_long_one_ends_the_run(site, scrape):
     assert scrape(**BOOKS)["items"] == 1
 
     site.page("/", status=429, headers={"Retry-After": "3000"})
+    with pytest.raises(Snooze, match="answered 429") as caught:
+        scrape(**BOOKS)
+    assert caught.value.after.total_seconds() == 3000
+
+    site.page("/", status=429, headers={"Retry-After": "30000"})
     error = failure(scrape, **BOOKS)
-    assert (error.failure_class, error.retry_after.total_seconds()) == (FailureClass.THROTTLED, 3000)
+    assert (error.failure_class, error.retry_after.total_seconds()) == (FailureClass.THROTTLED, 30000)
 
 
 def test_credentials_go_to_the_start_host_alone(site, scrape):
@@ -329,3 +335,13 @@ def test_the_python_documentation_reads_as_its_files_say(needs, site, scrape, ro
     titles = dict(rows("SELECT replace(url, rtrim(url, replace(url, '/', '')), ''), title FROM docs"))
     assert titles["os.html"] == "os — Miscellaneous operating system interfaces"
     assert titles["time.html"] == "time — Time access and conversions"
+
+
+def test_only_items_of_which_the_condition_is_true_are_kept(site, scrape, rows):
+    """The others are counted; an item without a price is none that costs less than something."""
+    site.page("/", listing(1, 2, 3) + "<article><h3><a href=/book/4>Book 4</a></h3></article>")
+
+    result = scrape(**BOOKS, keep_if="price < 3 and 'Book' in title")
+
+    assert (result["items"], result["left_out"]) == (2, 2)
+    assert rows("SELECT title FROM books ORDER BY url") == [("Book 1",), ("Book 2",)]

@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automation.scraping.css import translate
+from automation.scraping.extract import Item
+from automation.scraping.lexbor import LexborReading
 from automation.scraping.page import Page
+from automation.scraping.params import ScrapeParams
 from automation.scraping.reading import SoupReading
 from automation.scraping.soup import make_soup
 from automation.scraping.tree import LONGEST, WIDE, TreeReading, grow
@@ -88,10 +91,18 @@ class Pair:
         for place in (None, *some[:3]):
             for selector in css:
                 yield selector, place, lambda reading, scope, selector=selector: reading.css(selector, scope)
+                yield f"first {selector}", place, lambda reading, scope, it=selector: first(reading, it, scope)
             for expression in xpaths:
                 yield expression, place, lambda reading, scope, it=expression: reading.xpath(it, scope)
         for place in (None, *some):
+            yield "raw", place, lambda reading, element: reading.raw(element)
             yield "text", place, lambda reading, element: reading.text(element)
+
+
+def first(reading, selector, scope):
+    """The first match, as a list of what there is."""
+    found = reading.first(selector, scope)
+    return [] if found is None else [found]
 
 
 @settings(max_examples=300)
@@ -183,3 +194,31 @@ def test_siblings_of_a_page_with_very_many_are_counted_by_beautifulsoup(items, a
 
     assert len(tree.css("li:nth-child(2n+1)", tree.whole)) == (items + 1) // 2
     assert bool(soups) is asked
+
+
+def test_lexbor_answers_the_same_questions():
+    """On a page that is not broken: elements below a place, texts apart where blocks are, attributes, JSON in a script."""
+    html = """<!doctype html><html><head><title>T</title></head><body><div class="a b"><div><p>One<br>two <b>bo</b>ld<script>no()</script></p><p>Three</p></div>
+    <input checked value=" x "></div><table><tr><th>Name<th>Price</tr><tr><td>A<td>1</table><script id=s>{"n": [1]}</script></body></html>"""
+    fast, reference = LexborReading(html), SoupReading(make_soup(html))
+    for css in ("div", "p", "div > p", ".b p:nth-child(2)", "td", "[checked]", "b, title"):
+        mine, theirs = fast.css(css, fast.whole), reference.css(css, reference.whole)
+        assert [fast.name(one) for one in mine] == [reference.name(one) for one in theirs], css
+        assert [fast.text(one).split() for one in mine] == [reference.text(one).split() for one in theirs], css
+    outer = fast.first("div", fast.whole)
+    assert len(fast.css("div", outer)) == 1
+    assert fast.css("p", outer)[0] is fast.first("p", fast.whole)
+    box = fast.first("input", fast.whole)
+    assert [fast.attribute(box, name) for name in ("checked", "value", "id")] == ["", " x ", None]
+    page = Page("https://x.example/", 200, 0, "utf-8", html, parser="lexbor")
+    params = ScrapeParams.model_validate(
+        {
+            "start": "https://x.example/",
+            "parser": "lexbor",
+            "items": {"table": "table"},
+            "fields": {"name": {"column": "Name"}},
+        }
+    )
+    found = Item()
+    found.read(params.fields, page, page.select(params.items)[0])
+    assert found.values == {"name": "A"}

@@ -91,3 +91,30 @@ def test_the_file_is_asked_for_once_a_host(shop, scrape):
     shop.asked.clear()
     scrape(**{**BOOKS, "robots": False})
     assert "/robots.txt" not in fetched(shop)
+
+
+def test_the_file_is_asked_for_once_a_day(shop, scrape, tmp_path):
+    """A job of every minute does not ask for it each time, and obeys it all the same."""
+    shop.page("/robots.txt", "User-agent: *\nDisallow: /private/")
+    for run_id in ("r1", "r2"):
+        assert scrape(**BOOKS, cache_folder=tmp_path / "kept", run_id=run_id)["skipped_by_robots"] == 2
+
+    assert fetched(shop).count("/robots.txt") == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [
+        (200, "", {"Cache-Control": "no-store"}),
+        (200, "", {"Cache-Control": "max-age=0"}),
+        (200, "<html>one moment</html>", {}),
+        (403, "", {}),
+    ],
+)
+def test_what_may_be_another_file_soon_is_asked_for_again(shop, scrape, tmp_path, status, body, headers):
+    """The server may say so; a refusal and a page in its place are not what it has."""
+    shop.page("/robots.txt", body, status=status, headers=headers)
+    for run_id in ("r1", "r2"):
+        scrape(**BOOKS, cache_folder=tmp_path / "kept", run_id=run_id)
+
+    assert fetched(shop).count("/robots.txt") == 2

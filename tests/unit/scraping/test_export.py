@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automation.scraping.export import Exports, cell
+from automation.scraping.params import ScrapeParams
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,25 @@ def test_files_read_back(tmp_path_factory, rows):
     lines = exports.files["jsonl"].read_text("utf-8").split("\n")[:-1]
     assert table == [["a", "b"], *([str(cell(row.get("a"))), str(cell(row.get("b")))] for row in rows)]
     assert [json.loads(line) for line in lines] == rows
+
+
+def test_parquet_has_the_fields_types(tmp_path):
+    """Money is exact, numbers are numbers, lists are JSON text; what is missing is null."""
+    from pyarrow import parquet
+
+    fields = {
+        "title": "h1", "price": {"css": "p", "type": "money"}, "stock": {"css": "i", "type": "int"},
+        "tags": {"css": "b", "many": True},
+    }  # fmt: skip
+    rules = ScrapeParams(start="https://x.example/", fields=fields).all_fields
+    exports = Exports(tmp_path, "books", ["parquet"], ["title", "price", "price_currency", "stock", "tags"], rules)
+    exports.write(
+        [{"title": "é", "price": Decimal("0.1"), "price_currency": "EUR", "stock": 2**40, "tags": ["a", "ü"]}]
+    )
+    exports.write([{"title": None}])
+    exports.close()
+
+    assert parquet.read_table(tmp_path / "books.parquet").to_pylist() == [
+        {"title": "é", "price": Decimal("0.1000"), "price_currency": "EUR", "stock": 2**40, "tags": '["a", "ü"]'},
+        {"title": None, "price": None, "price_currency": None, "stock": None, "tags": None},
+    ]

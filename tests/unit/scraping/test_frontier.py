@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from automation.scraping.errand import PLAIN, Errand, advanced, unpacked
 from automation.scraping.extract import Item
-from automation.scraping.frontier import Frontier, numbered, page_id
-from automation.scraping.params import NextParam
+from automation.scraping.frontier import Frontier, page_id
 
 
 @pytest.mark.parametrize(
@@ -62,4 +62,33 @@ def test_a_redirect_to_a_known_page_is_known():
 
 def test_page_numbers_replace_what_was_there():
     """The parameter is set once, the others stay."""
-    assert numbered("https://x.example/?q=a+b&p=1&e=", NextParam(name="p"), 2) == "https://x.example/?q=a+b&e=&p=2"
+    assert advanced("https://x.example/?q=a+b&p=1&e=", PLAIN, "p", 2, None)[0] == "https://x.example/?q=a+b&e=&p=2"
+
+
+def test_a_parameter_in_a_body_leaves_the_request_before_as_it_was():
+    """At a path of a JSON body, as text in a form, in the query where that is said."""
+    json_body = Errand(body={"method": "POST", "json": {"variables": {"first": 5}}})
+    form = Errand(body={"method": "POST", "data": {"page": "1"}})
+
+    assert advanced("https://x.example/", json_body, "variables.after", "c2", None)[1].body["json"] == {
+        "variables": {"first": 5, "after": "c2"}
+    }
+    assert advanced("https://x.example/", form, "page", 2, "body")[1].body["data"] == {"page": "2"}
+    assert advanced("https://x.example/", form, "page", 2, "query") == ("https://x.example/?page=2", form)
+    assert json_body.body["json"] == {"variables": {"first": 5}}
+
+
+def test_an_errand_is_the_same_after_it_was_kept_as_text():
+    """Source, file, body and row; a plain one is no text at all."""
+    errand = Errand(2, "feed", {"method": "POST", "json": {"a": 1}}, {"sku": "x"})
+
+    assert unpacked(errand.packed()) == errand
+    assert (PLAIN.packed(), unpacked(None)) == (None, PLAIN)
+
+
+def test_one_address_is_another_page_with_another_body_or_source():
+    """A list asked for by POST has one address for all of its pages."""
+    frontier = Frontier(10)
+    asked = [Errand(body={"data": {"page": str(number)}}) for number in (1, 2, 1)] + [Errand(source=1)]
+
+    assert [frontier.add_list("https://x.example/", 0, 0, errand) for errand in asked] == [True, True, False, True]

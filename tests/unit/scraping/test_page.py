@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from unittest import mock
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -171,3 +174,12 @@ def test_an_absolute_path_starts_at_html(html):
     (first,) = looked.select(Selector(xpath="/html/body/article[1]"))
 
     assert looked.reading.attribute(first, "class") == "x y"
+
+
+@given(st.text("abzAZ09/._~-?=&#%: \\", max_size=20))
+def test_a_plain_path_is_made_absolute_as_any_link_is(link):
+    """The short way and the long way have one answer."""
+    page = Page("https://x.example:8080/a/b?c#d", 200, 0, "utf-8", "<p>")
+    short = page.absolute(link)
+    with mock.patch("automation.scraping.page._PLAIN_PATH", re.compile("(?!)")):
+        assert short == page.absolute(link)

@@ -38,19 +38,12 @@ def test_the_defaults_are_polite():
     assert (params.delay, params.concurrency, params.robots, params.same_host) == (timedelta(seconds=1), 1, True, True)
 
 
-@pytest.mark.parametrize("name", ["sitemap", "feed", "for_query", "keep_if", "login", "proxy", "render", "parser"])
-def test_what_is_not_there_yet_says_so(name):
-    """A key of the design that is not built is not called unknown, and does not hide other problems."""
-    told = complaint(**{name: "x", "max_pages": 0})
-
-    assert (name, f"Value error, '{name}' is not available yet; remove it") in told
-    assert any(place == "max_pages" for place, _ in told)
-
-
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
         ({"start": "example.com"}, "only http:// and https://"),
+        ({"proxy": "socks5://127.0.0.1:9050"}, "SOCKS is not spoken here"),
+        ({"proxy": "127.0.0.1:3128"}, "write http://host:port"),
         ({"start": "https://me:pw@example.com/"}, "auth"),
         ({"start": []}, "at least 1 item"),
         ({"items": "article["}, "is not a CSS selector"),
@@ -82,7 +75,7 @@ def test_what_is_not_there_yet_says_so(name):
         ({"auth": {"user": "me"}}, "user and password, or bearer"),
         ({"quality": {"coverage": {"prise": 0.9}}}, "'prise' is not a field"),
         ({"detail": "a@href"}, "Field required"),
-        ({"export": "parquet"}, "'csv' or 'jsonl'"),
+        ({"export": "xls"}, "'csv', 'jsonl' or 'parquet'"),
     ],
 )
 def test_each_mistake_has_its_sentence(changed, says):
@@ -128,3 +121,35 @@ def test_what_passes_for_a_plain_selector_is_one(text):
 def test_what_is_no_selector_does_not_pass_for_a_plain_one(text):
     """Nothing that the parser refuses is believed."""
     assert PLAIN_CSS.fullmatch(text) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "place", "says"),
+    [
+        ({"fields": {"a": "b"}}, "", "say where to begin: start"),
+        ({"fields": {"a": "b"}, "sources": [{"fields": {"a": "b"}}]}, "sources.0", "say where it begins"),
+        ({"start": "https://x.example/", "fields": {"a": "b"}, "sources": [{"feed": "https://x.example/f", "fields": {"a": {"json": "n", "type": "int"}}}]},
+         "sources.0.fields.a", "the column is of type text in another source"),
+        ({"start": "https://x.example/", "fields": {"a": "b"}, "cursor": {"name": "after"}}, "cursor", "say where the mark stands"),
+        ({"start": "https://x.example/", "fields": {"a": "b"}, "cursor": {"name": "c", "css": "a", "where": "body"}}, "cursor.where", "the request has no body"),
+        ({"start": "https://x.example/", "fields": {"a": "b"}, "request": {"method": "GET", "json": {}}}, "request", "a GET has no body"),
+        ({"start": "https://x.example/", "fields": {"id": "b"}, "detail": {"url": "https://x.example/{ids}", "fields": {"c": "d"}}},
+         "detail.url", "there is no field 'ids'; did you mean 'id'"),
+        ({"for_query": {"sql": "SELECT 1", "url": "ftp://x/{a}"}, "fields": {"a": "b"}}, "for_query.url", "only http:// and https://"),
+    ],
+)  # fmt: skip
+def test_a_source_that_cannot_be_read_is_refused(given, place, says):
+    """Where it stands in the parameters, and what is to be written."""
+    with pytest.raises(ValidationError) as caught:
+        ScrapeParams.model_validate(given)
+
+    assert any(".".join(map(str, one["loc"])) == place and says in one["msg"] for one in caught.value.errors())
+
+
+def test_a_parser_that_has_no_xpath_refuses_it():
+    """Wherever it stands."""
+    detail = {"css": "a", "fields": {"stock": {"xpath": ".//p"}}}
+
+    assert complaint(detail=detail, parser="lexbor") == [
+        ("parser", "lexbor reads no XPath; write css, or leave parser out")
+    ]

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
+
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automation.scraping.robots import parse, product_token
+from automation.clock import FrozenClock
+from automation.net import Response
+from automation.net.cache import PageCache
+from automation.scraping.robots import Robots, parse, product_token
 
 US = "automation"
 
@@ -113,3 +120,28 @@ def test_the_product_token_is_the_name_before_the_version(agent, token):
 def test_no_file_breaks_the_reader(content):
     """Whatever a server sends as robots.txt, there is an answer."""
     assert parse(content, US).allows("https://x.example/page") in (True, False)
+
+
+def test_a_file_of_another_run_is_used_for_a_day(tmp_path):
+    """Also by a run that began with a file of yesterday and goes on."""
+    clock, asked = FrozenClock(datetime(2026, 1, 1, tzinfo=UTC)), []
+
+    async def fetch(url: str) -> Response:
+        asked.append(url)
+        return Response(200, httpx.Headers(), b"User-agent: *\nDisallow: /p", url, received_at=clock.now())
+
+    def run() -> Robots:
+        return Robots(fetch, "x", clock, PageCache(tmp_path, {}))
+
+    def allows(robots: Robots) -> bool:
+        return asyncio.run(robots.rules("https://x.example/page")).allows("https://x.example/page")
+
+    assert not allows(run())
+    clock.advance(hours=23)
+    long = run()
+    assert not allows(long)
+    assert len(asked) == 1
+    clock.advance(hours=2)
+    assert not allows(long)
+    assert not allows(run())
+    assert len(asked) == 2

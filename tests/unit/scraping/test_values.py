@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automation.scraping.values import Money, read_bool, read_date, read_int, read_money, read_number
+from automation.scraping.dates import DateForm, read_date
+from automation.scraping.values import Money, _plain_price, read_bool, read_int, read_money, read_number
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_a_currency_can_be_given():
 )  # fmt: skip
 def test_dates_become_iso(text, form, iso):
     """A day stays a day; an instant with its zone is in UTC."""
-    assert read_date(text, form) == iso
+    assert read_date(text, DateForm(form)) == iso
 
 
 @pytest.mark.parametrize("text", ["03/04/2026", "30 February 2026", "yesterday", "2026-13-01", "7"])
@@ -121,3 +122,17 @@ def test_a_date_that_could_be_two_is_refused(text):
 def test_truth_is_what_is_not_refused(text, truth):
     """Words of refusal are false; anything else that is there is true."""
     assert read_bool(text) is truth
+
+
+@given(
+    st.sampled_from("£€$"), st.sampled_from(["", " "]), st.integers(0, 10**13), st.sampled_from(["", ".50", ",50", ".5", ",500", ".500"]),
+    st.booleans(), st.sampled_from([None, ".", ","]),
+)  # fmt: skip
+def test_a_price_in_its_commonest_form_is_read_as_the_library_reads_it(sign, space, whole, part, before, decimal):
+    """The short way and the long way have one answer."""
+    from price_parser import Price
+
+    text = f"{sign}{space}{whole}{part}" if before else f"{whole}{part}{space}{sign}"
+    short = _plain_price(text, decimal)
+
+    assert short is None or short == (Price.fromstring(text, decimal_separator=decimal).amount, sign)
