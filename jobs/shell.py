@@ -6,10 +6,11 @@ Never: leaves a process behind; hands our settings to the command.
 
 from __future__ import annotations
 
+import json
 import signal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from automation import Context, FailureClass, JobFailed, Snooze, plugin
 from automation.clock import SystemClock
@@ -19,15 +20,24 @@ from automation.command.process import Ending, Finished, run_command
 from automation.text import count, format_duration, instant, parse_duration
 
 
+def _word(value: Any) -> Any:
+    """What a command gets for a value that is no text, such as one that a run before it returned: its JSON."""
+    return value if isinstance(value, str) or value is None else json.dumps(value, ensure_ascii=False)
+
+
+#: One word of a command line, or the value of a variable.
+Word = Annotated[str, BeforeValidator(_word)]
+
+
 class ShellParams(BaseModel):
     """What to run, with what around it."""
 
     model_config = ConfigDict(extra="forbid")
 
-    command: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)] = Field(
+    command: Annotated[str, Field(min_length=1)] | Annotated[list[Word], Field(min_length=1)] = Field(
         description="A text runs through /bin/sh -c; a list is a program and its arguments, without a shell."
     )
-    env: dict[str, str] = Field(default={}, description="Variables added to the command's environment.")
+    env: dict[str, Word] = Field(default={}, description="Variables added to the command's environment.")
     cwd: str = Field(default=".", description="The folder to run in; a relative one starts from the project's.")
     timeout: str | None = Field(default=None, description='The longest it may take, such as "5m".')
     ok_codes: list[int] = Field(default=[0], min_length=1, description="Exit codes that count as success.")

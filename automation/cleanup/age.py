@@ -46,6 +46,8 @@ class Age:
     before: from a cutoff in UTC to the condition "lies before it"; only asked of values of the shape,
         and never true for one of them that is no moment.
     shown: from what `value` gave to text for people.
+    odd: where the column sorts as the moments do, so that an index of it finds them: ranges of it that together hold all
+        values, NULL aside, that are no moments. None where it does not.
     """
 
     kind: str
@@ -55,6 +57,7 @@ class Age:
     value: Element
     before: Callable[[datetime], Element]
     shown: Callable[[Any], str | None]
+    odd: tuple[Element, ...] | None = None
 
     def older_than(self, cutoff: datetime) -> Element:
         """Whether a row's moment lies before the cutoff; never true for NULL or what is no moment."""
@@ -113,6 +116,8 @@ def _numbers(column: Element, unit: str, dialect: str) -> Age:
         column,
         lambda cutoff: column < raw(_since_1970(cutoff, factor)),
         lambda value: _from_1970(value, factor),
+        # All numbers of SQLite come before all texts.
+        odd=(column < raw(least), *([column >= raw("")] if dialect == "sqlite" else ())),
     )
 
 
@@ -134,6 +139,13 @@ def _finite(column: Element, dialect: str) -> Element:
     return sa.func.isfinite(column) if dialect == "postgresql" else column >= raw(_FIRST_DATE)
 
 
+def _infinite(column: Element, dialect: str) -> tuple[Element, ...]:
+    """The others."""
+    if dialect == "postgresql":
+        return (column == raw("-infinity"), column == raw("infinity"))
+    return (column < raw(_FIRST_DATE),)
+
+
 def _as_text(column: Element, dialect: str) -> Element:
     return sa.cast(column, sa.Text if dialect == "postgresql" else sa.CHAR)
 
@@ -152,6 +164,7 @@ def _dates(column: Element, dialect: str, zone: ZoneInfo) -> Age:
         _as_text(column, dialect),
         lambda cutoff: column < raw(wall(cutoff, zone).date()),
         _text,
+        odd=_infinite(column, dialect),
     )
 
 
@@ -164,7 +177,7 @@ def _datetimes(column: Element, dialect: str, zone: ZoneInfo, absolute: bool) ->
 
     kind = "instants" if absolute else f"datetimes in {zone.key}"
     finite = _finite(column, dialect)
-    return Age(kind, column, finite, finite, _as_text(column, dialect), before, _text)
+    return Age(kind, column, finite, finite, _as_text(column, dialect), before, _text, odd=_infinite(column, dialect))
 
 
 def _iso_text(column: Element, dialect: str, zone: ZoneInfo) -> Age:

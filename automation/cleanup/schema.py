@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
 from automation.cleanup.references import Name
@@ -54,6 +55,11 @@ class Target:
     def columns(self, names: Sequence[str]) -> list[sa.ColumnElement[Any]]:
         """Several columns, in this order."""
         return [self.column(name) for name in names]
+
+    def exact(self, name: str, column: sa.ColumnElement[Any] | None = None) -> sa.ColumnElement[Any]:
+        """A column (or that of a copy) in a form that loses nothing: PostgreSQL's JSON as text, where null is not NULL."""
+        column = self.column(name) if column is None else column
+        return sa.cast(column, sa.Text) if isinstance(self.types.get(name), postgresql.JSON) else column
 
     @property
     def key_columns(self) -> list[sa.ColumnElement[Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from automation.cleanup.clean import clean
+from automation.cleanup.clean import Work, clean
 from automation.cleanup.rule import CleanupParams
 from automation.clock import FrozenClock
 from automation.database import make_engine
@@ -35,10 +35,15 @@ def sweep() -> Callable[..., dict[str, Any]]:
     """`sweep(engine, table=…, …)`: a clean-up of rows before 2022 by `made`, unless said otherwise."""
 
     def run(engine: sa.Engine, *, now: datetime = NOW, **params: Any) -> dict[str, Any]:
-        hooks = {name: params.pop(name) for name in ("cancelled", "progress", "clock") if name in params}
-        params.setdefault("older_than", {"column": "made", "before": "2022-01-01"})
+        hooks = {
+            name: params.pop(name)
+            for name in ("cancelled", "progress", "clock", "key", "folder", "databases", "marks")
+            if name in params
+        }
+        if not params.keys() & {"rules", "keep_last", "orphans_of", "duplicates_by", "soft_deleted"}:
+            params.setdefault("older_than", {"column": "made", "before": "2022-01-01"})
         model = CleanupParams.model_validate(params)
         log = logging.getLogger("automation.test")
-        return clean(engine, model, now=now, log=log, **{"clock": FrozenClock(now), **hooks})
+        return clean(engine, model, Work(now=now, log=log, **{"clock": FrozenClock(now), **hooks}))
 
     return run

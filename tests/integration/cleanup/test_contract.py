@@ -379,6 +379,16 @@ class CleanupContract:
         with pytest.raises(JobFailed, match='is unit = "ms" right'):
             sweep(engine, table="t", older_than={"column": "made", "age": "1d", "unit": "ms"})
 
+    def test_tables_are_kept_up_afterwards(self, shop: sa.Engine, sweep: Sweep) -> None:
+        """What was asked for is done once rows went, and says what space came back; without rows it is not."""
+        rule = {"table": "shop_order", "children": ["line_tax", "line"], "after": ["analyze", "vacuum", "optimize"]}
+
+        done = sweep(shop, **rule)["after"]
+        assert {one["did"].split()[0].lower() for one in done} >= {"analyze"}
+        assert len(done) >= 5
+        assert all(one["bytes_before"] > 0 and one["bytes_after"] > 0 for one in done)
+        assert sweep(shop, **rule)["after"] == []
+
     def test_empty_table_is_clean(self, engine: sa.Engine, sweep: Sweep) -> None:
         """Nothing to do is a success."""
         execute(engine, "CREATE TABLE t (id INTEGER PRIMARY KEY, made DATE)")
@@ -389,7 +399,7 @@ class CleanupContract:
         self, shop: sa.Engine, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Scanning a large table again and again is asked for by name."""
-        monkeypatch.setattr("automation.cleanup.plan._LARGE", 5)
+        monkeypatch.setattr("automation.cleanup.guards._LARGE", 5)
 
         with pytest.raises(GiveUp, match=r"no index of 'shop_order' begins with 'made'.*allow_scan = true"):
             sweep(shop, table="shop_order", children=["line", "line_tax"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from automation.database import make_engine
 from automation.errors import FailureClass, GiveUp, JobFailed
 
 Sweep = Callable[..., dict[str, Any]]
@@ -188,6 +191,68 @@ def test_locked_row_is_waited_for_and_given_back(
 
     assert raised.value.failure_class is FailureClass.DB_LOCK
     assert sweep(postgresql, table="t")["remaining"] == 0
+
+
+def test_where_nothing_may_be_made_the_count_says_at_least(
+    postgresql: sa.Engine, sweep: Sweep, request: Any, open_database: Open
+) -> None:
+    """Without the right to make a table rows still go, and the result does not claim to know of former attempts."""
+    role = f"cleaner_{postgresql.url.database}"
+    execute(
+        postgresql,
+        f"""CREATE TABLE t (id int PRIMARY KEY, made date); INSERT INTO t VALUES (1, '2020-01-01'), (2, '2024-01-01');
+        REVOKE CREATE ON SCHEMA public FROM PUBLIC; CREATE ROLE {role} LOGIN; GRANT SELECT, DELETE ON t TO {role}""",
+    )
+    request.addfinalizer(lambda: execute(postgresql, f"DROP OWNED BY {role}; DROP ROLE {role}"))
+    cleaner = open_database(postgresql.url.set(username=role).render_as_string(hide_password=False))
+
+    result = sweep(cleaner, table="t", key="run1")
+
+    assert (ids(postgresql), result["deleted"], result["deleted_is"]) == ([2], 1, "at least")
+    execute(postgresql, f"GRANT CREATE ON SCHEMA public TO {role}; UPDATE t SET made = '2020-01-01'")
+    assert sweep(cleaner, table="t", key="run2")["deleted_is"] == "exact"
+
+
+def test_where_no_table_may_be_made_a_file_follows_the_commits(
+    postgresql: sa.Engine, sweep: Sweep, request: Any, open_database: Open, tmp_path: Path
+) -> None:
+    """An attempt that dies is gone on with; what it did is counted, and the file goes when all is done."""
+    role = f"cleaner_{postgresql.url.database}"
+    execute(
+        postgresql,
+        f"""CREATE TABLE t (made date, id numeric PRIMARY KEY); INSERT INTO t SELECT '2020-01-01', n FROM generate_series(1, 100) n;
+        REVOKE CREATE ON SCHEMA public FROM PUBLIC; CREATE ROLE {role} LOGIN; GRANT SELECT, DELETE ON t TO {role}""",
+    )
+    request.addfinalizer(lambda: execute(postgresql, f"DROP OWNED BY {role}; DROP ROLE {role}"))
+    cleaner = open_database(postgresql.url.set(username=role).render_as_string(hide_password=False))
+
+    def dies(done: int, _total: int) -> None:
+        if done == 30:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        sweep(cleaner, table="t", key="run/1", batch=10, marks=tmp_path, progress=dies)
+    (kept,) = tmp_path.iterdir()
+    place = json.loads(kept.read_text())["place"]
+    result = sweep(cleaner, table="t", key="run/1", batch=10, marks=tmp_path)
+
+    assert (place, ids(postgresql)) == ('[{"$decimal":"30"}]', [])
+    assert (result["deleted"], result["matched"], result["batches"], result["resumed"]) == (100, 100, 10, True)
+    assert result["deleted_is"] == "at least"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_session_is_given_back_as_it_was(fresh_database: Callable[[str], str], sweep: Sweep) -> None:
+    """What a clean-up sets for itself is not there for the next user of the connection."""
+    engine = make_engine(fresh_database("postgresql"))
+    execute(engine, "CREATE TABLE t (id int PRIMARY KEY, made date); INSERT INTO t VALUES (1, '2020-01-01')")
+
+    assert sweep(engine, table="t")["deleted"] == 1
+
+    with engine.connect() as connection:
+        for name, value in (("lock_timeout", "0"), ("plan_cache_mode", "auto")):
+            assert connection.exec_driver_sql(f"SHOW {name}").scalar() == value
+    engine.dispose()
 
 
 @pytest.mark.parametrize("zone", ["+09:00", "-08:00", "SYSTEM"])
