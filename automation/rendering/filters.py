@@ -1,7 +1,7 @@
 """Filters for people: numbers, money, dates, durations and sizes, written one plain way.
 
 Owns: how a value of a query is written in a report or mail.
-Never: guesses a zone or currency: `timezone` and `currency` of the document, or the filter's argument, say it.
+Never: guesses a zone, currency or language: the document, or the filter's argument, says it.
 
 | filter | example | gives |
 |---|---|---|
@@ -19,21 +19,23 @@ knows theirs. ISO 8601 text, which SQLite gives for dates, is read as a date.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from jinja2 import pass_context
-from jinja2.runtime import Context, Undefined
+from jinja2.runtime import Undefined
 
 from automation.text import format_duration, size
 
 NOTHING = "–"
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩", "ILS": "₪", "UAH": "₴", "VND": "₫"}
-_WHOLE = {"JPY", "KRW", "VND", "CLP", "ISK", "PYG", "UGX", "XAF", "XOF", "XPF"}
+#: Currencies without a smaller unit.
+WHOLE = {"JPY", "KRW", "VND", "CLP", "ISK", "PYG", "UGX", "XAF", "XOF", "XPF"}
 _MOST_DIGITS = 6
+#: Up to here a float holds its thousandths, so that its distance from a half is known.
+_SURELY = 1e11
 
 
 def number(value: Any, digits: int | None = None) -> str:
@@ -43,6 +45,10 @@ def number(value: Any, digits: int | None = None) -> str:
     """
     if value is None:
         return NOTHING
+    if type(value) is int and not digits:
+        return f"{value:,}"
+    if type(value) is float and digits is not None and _sure(value, 10.0**digits):
+        return f"{value:,.{digits}f}"
     exact = _decimal(value)
     if not exact.is_finite():
         return "NaN" if exact.is_nan() else ("∞" if exact > 0 else "-∞")
@@ -54,16 +60,41 @@ def number(value: Any, digits: int | None = None) -> str:
     return shown.rstrip("0").rstrip(".") if "." in shown else shown
 
 
-def money(value: Any, currency: str = "") -> str:
+def numbers(values: Sequence[Any], digits: int | None = None) -> list[str]:
+    """A column of numbers, each as `number` writes it; those of one type at a third of the time."""
+    kinds = set(map(type, values))
+    if kinds == {int} and not digits:
+        return [f"{value:,}" for value in values]
+    if kinds == {float} and digits is not None:
+        scale, form = 10.0**digits, f",.{digits}f"
+        return [f"{value:{form}}" if _sure(value, scale) else number(value, digits) for value in values]
+    return [number(value, digits) for value in values]
+
+
+def _sure(value: float, scale: float) -> bool:
+    """Whether the binary fraction is rounded as the decimal one that people see: it is not near a half, nor near zero."""
+    scaled = abs(value * scale)
+    return 0.5 < scaled < _SURELY and abs(scaled % 1.0 - 0.5) > 0.001
+
+
+def money(value: Any, currency: str = "", digits: int | None = None) -> str:
     """An amount with two digits (none for yen and the like) and its currency, where one is given."""
     if value is None:
         return NOTHING
-    digits = 0 if currency in _WHOLE else 2
-    shown = number(value, digits)
+    places, before, after = money_form(currency)
+    return around(number(value, places if digits is None else digits), before, after)
+
+
+def money_form(currency: str) -> tuple[int, str, str]:
+    """How many digits an amount has, and what stands before and behind it."""
     sign = _SIGNS.get(currency)
-    if sign is None:
-        return f"{shown} {currency}".rstrip()
-    return f"-{sign}{shown[1:]}" if shown.startswith("-") else f"{sign}{shown}"
+    places = 0 if currency in WHOLE else 2
+    return (places, sign, "") if sign else (places, "", f" {currency}" if currency else "")
+
+
+def around(shown: str, before: str, after: str) -> str:
+    """A written number between the two; a minus stands before both."""
+    return f"-{before}{shown[1:]}{after}" if shown[:1] == "-" else f"{before}{shown}{after}"
 
 
 def percent(value: Any, digits: int = 1) -> str:
@@ -140,37 +171,3 @@ def _rounded(value: Decimal, digits: int) -> Decimal:
 def _grouped(value: Decimal) -> str:
     shown = f"{value:,f}"
     return shown[1:] if shown.startswith("-") and not value else shown
-
-
-def _asked(context: Context, name: str, given: str | None, default: str) -> str:
-    """The argument, else the document's own value of that name, else the default."""
-    if given is not None:
-        return given
-    found = context.get(name)
-    return found if isinstance(found, str) and found else default
-
-
-@pass_context
-def _money(context: Context, value: Any, currency: str | None = None) -> str:
-    return money(value, _asked(context, "currency", currency, ""))
-
-
-@pass_context
-def _date(context: Context, value: Any, zone: str | None = None, format: str = "%Y-%m-%d") -> str:
-    return day(value, _asked(context, "timezone", zone, "UTC"), format)
-
-
-@pass_context
-def _datetime(context: Context, value: Any, zone: str | None = None, format: str = "%Y-%m-%d %H:%M") -> str:
-    return moment(value, _asked(context, "timezone", zone, "UTC"), format)
-
-
-FILTERS: dict[str, Callable[..., str]] = {
-    "number": number,
-    "money": _money,
-    "percent": percent,
-    "date": _date,
-    "datetime": _datetime,
-    "duration": duration,
-    "bytes": byte_size,
-}

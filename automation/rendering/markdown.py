@@ -6,7 +6,6 @@ Never: lets a value become a link, an image, markup or HTML.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -15,11 +14,9 @@ from jinja2 import DictLoader
 from markupsafe import Markup
 
 from automation.errors import InvalidInput
+from automation.rendering.escapes import as_text
 from automation.rendering.sandbox import Sandbox, make_environment
 from automation.rendering.templates import explained
-
-_SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")
-_BREAKS = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]+\s*")
 
 
 def render_markdown(source: str, values: Mapping[str, Any]) -> Markup:
@@ -42,10 +39,4 @@ def render_markdown(source: str, values: Mapping[str, Any]) -> Markup:
 
 @cache
 def _environment() -> Sandbox:
-    return make_environment(DictLoader({}), escape=False, finalize=_as_text)
-
-
-def _as_text(value: Any) -> Any:
-    """A value with all that Markdown would read escaped."""
-    text = _SPECIAL.sub(r"\\\1", _BREAKS.sub(" ", str(value)))
-    return text.strip() if text[:1].isspace() else text
+    return make_environment(DictLoader({}), escape=False, finalize=as_text)

@@ -21,7 +21,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Cycler, Joiner, Namespace
 
-from automation.rendering.filters import FILTERS
+from automation.rendering.localfilters import FILTERS
 
 _DATA = (str, bytes, int, float, complex, Decimal, date, time, timedelta, tzinfo, Mapping, Sequence, Set, type(None))
 _TEMPLATE_PARTS = (

@@ -6,157 +6,143 @@ Never: runs anything.
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
-from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from automation.rendering import check_source
-from automation.reports.statement import READING, first_word
-from automation.text import parse_duration, printable
+from automation.rendering.locales import check_locale
+from automation.rendering.wording import check_words
+from automation.reports.blocks import BlockParams
+from automation.reports.queries import Compare, QueryParams, Strict
+from automation.text import nearest, printable
 
-RESERVED = ("nominal_time", "window_start", "window_end")
-Format = Literal["text", "number", "money", "percent", "date", "datetime", "duration", "bytes"]
-Scalar = bool | int | float | datetime | date | time | str
+FORMATS = ("html", "pdf", "xlsx", "csv", "json", "md", "svg", "png")
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
 
-def _span(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
+_PLACE = re.compile(r"\{\{\s*(item|upstream)\b")
+_CURRENCY = re.compile(r"([A-Z]{3})?")
+
+
+def is_open(value: object) -> bool:
+    """Whether a value holds `{{ item }}` or `{{ upstream.… }}`, which only the run can fill in."""
+    return isinstance(value, str) and bool(_PLACE.search(value))
+
+
+def _locale(name: str) -> str:
+    return name if is_open(name) else check_locale(name)
+
+
+def _currency(code: str) -> str:
+    if not is_open(code) and not _CURRENCY.fullmatch(code):
+        raise ValueError(f"'{printable(code, 40)}' is not a currency; write its code, such as EUR")
+    return code
 
 
 def _format(name: str) -> str:
-    if name in ("pdf", "xlsx", "md"):
-        raise ValueError(f"'{name}' is not available yet; write html or csv")
-    if name not in ("html", "csv"):
-        raise ValueError(f"'{printable(name, 60)}' is not a format; write html or csv")
+    if name not in FORMATS:
+        raise ValueError(f"'{printable(name, 60)}' is not a format; write {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
     return name
 
 
-Span = Annotated[timedelta, BeforeValidator(_span), WithJsonSchema({"type": "string", "examples": ["60s", "5m"]})]
+def _condition(source: str) -> str:
+    """An expression of Jinja2, without its braces. Raises ValueError."""
+    if "{{" in source or "{%" in source:
+        raise ValueError("write the expression without braces, such as queries.sales.first.revenue > 1000")
+    check_source("{{ (" + source + ") }}")
+    return source
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+Condition = Annotated[str, AfterValidator(_condition)]
 
 
-class ColumnParams(_Strict):
-    """How one column is shown.
+class Threshold(Strict):
+    """A state that is watched.
 
     Parameters
     ----------
-    title: in place of the column's name.
-    format: how values are written; default: by their type.
-    digits: after the decimal point.
-    total: the column's sum stands below the table.
+    when: an expression over `queries`; true is *triggered*.
+    title: what the report calls it.
     """
 
+    when: Condition = Field(min_length=1, max_length=2000)
     title: str = ""
-    format: Format | None = None
-    digits: int | None = Field(default=None, ge=0, le=12)
-    total: bool = False
 
 
-class SourceParams(_Strict):
-    """A query and its limits.
+class Archive(Strict):
+    """A folder in which reports are kept for people.
 
     Parameters
     ----------
-    database: a name of automation.toml or an SQLAlchemy URL; default: the project's `data.db`.
-    sql: one statement that reads, with `:name` for values.
-    params: the values; `:window_start`, `:window_end` and `:nominal_time` are there always, in UTC.
-    time_limit: the database stops the query after it.
+    folder: in the project; each occurrence has a folder of its own there, and `latest` leads to the newest.
+    keep: how many stay.
+    link: where the folder is to be found on the web, for the feed.
     """
 
-    database: str | None = None
-    sql: str = Field(min_length=1, max_length=100_000)
-    params: dict[str, Scalar | list[Scalar]] = {}
-    time_limit: Span = timedelta(seconds=60)
+    folder: str = Field(min_length=1, max_length=200)
+    keep: int = Field(default=50, ge=1, le=10_000)
+    link: str = ""
 
-    @field_validator("sql")
+    @field_validator("folder")
     @classmethod
-    def _reads(cls, sql: str) -> str:
-        word = first_word(sql)
-        # A MySQL comment may begin with '#'; the run, which knows the database, looks again.
-        if word not in READING and not sql.lstrip().startswith("#"):
-            raise ValueError(f"begins with {word or 'no word'}; a query only reads: begin it with SELECT or WITH")
-        return sql
-
-    @field_validator("params")
-    @classmethod
-    def _not_reserved(cls, params: dict[str, Any]) -> dict[str, Any]:
-        taken = [f"'{name}'" for name in RESERVED if name in params]
-        if len(taken) == 1:
-            raise ValueError(f"{taken[0]} is set by the run; choose another name")
-        if taken:
-            raise ValueError(f"{' and '.join(taken)} are set by the run; choose other names")
-        return params
-
-    @field_validator("time_limit")
-    @classmethod
-    def _bounded(cls, span: timedelta) -> timedelta:
-        if not timedelta(milliseconds=10) <= span <= timedelta(hours=6):
-            raise ValueError("write a duration from 10ms to 6h")
-        return span
+    def _inside(cls, folder: str) -> str:
+        if folder.startswith(("/", "~")) or ".." in folder.replace("\\", "/").split("/") or "\x00" in folder:
+            raise ValueError("write a folder inside of the project, such as reports/sales")
+        return folder
 
 
-class QueryParams(SourceParams):
-    """One query of a report, and how its answer is shown.
-
-    Parameters
-    ----------
-    columns: how columns are shown, by name.
-    chart: `auto` draws one where there is one label and one number a row.
-    chart_value: the column to draw.
-    """
-
-    title: str = ""
-    description: str = ""
-    columns: dict[str, ColumnParams] = {}
-    chart: Literal["auto", "bar", "line", "none"] = "auto"
-    chart_value: str | None = None
-
-
-class ReportParams(_Strict):
+class ReportParams(Strict):
     """The parameters of the `report` plugin.
 
     Parameters
     ----------
     title: a Jinja2 string; `nominal_time`, `window` and `job` are there.
     queries: shown in the order in which they stand.
-    template: a file of `templates/`; the shipped `report.html` is the default.
+    blocks: what the report shows; default: each query as figures, or as chart and table.
+    sources: jobs whose data this is; the report says of when they are, and what failed since.
+    compare: `previous`, `year` or a duration: that period's figures stand beside these.
+    send_if: an expression over `queries`; where it is false, the run is skipped.
+    thresholds: states that are watched; `send_when` may wait for one.
+    only_changes: show only rows that are new, changed or gone since the report before.
     if_empty: what to do when no query gave anything: send the report, skip this run, or fail.
-    max_rows: of one query; a report that leaves rows out says so.
+    if_unchanged: what to do when the data are those of the report before.
+    max_rows: of one query on a page; a report that leaves rows out says so.
+    max_export: of one query in a file.
+    template: a file of `templates/`; the shipped `report.html` is the default.
     timezone: in which moments are shown.
+    locale: the language of numbers and dates; default: plain, with ISO dates.
     currency: for columns shown as money, such as EUR.
+    words: what the report says by itself, over the words of its language, by their keys.
+    data_of: a run whose stored data are rendered again, in place of asking.
     """
 
     title: Annotated[str, AfterValidator(check_source)] = Field(min_length=1, max_length=500)
     queries: dict[Name, QueryParams] = Field(min_length=1, max_length=50)
     description: Annotated[str, AfterValidator(check_source)] = ""
+    blocks: list[BlockParams] = Field(default=[])
+    sources: list[str] = Field(default=[])
+    compare: Compare = ""
+    send_if: Condition = ""
+    thresholds: dict[Name, Threshold] = Field(default={})
+    send_when: Literal["always", "triggered", "changed"] = "always"
+    only_changes: bool = False
     template: str = "report.html"
     formats: list[Annotated[str, AfterValidator(_format)]] = Field(default=["html", "csv"], min_length=1)
+    archive: Archive | None = None
     if_empty: Literal["send", "skip", "fail"] = "send"
+    if_unchanged: Literal["send", "skip"] = "send"
     max_rows: int = Field(default=10_000, ge=1, le=1_000_000)
+    max_export: int = Field(default=1_000_000, ge=1, le=100_000_000)
     timezone: str = "UTC"
-    currency: str = Field(default="", pattern=r"^([A-Z]{3})?$")
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _available(cls, data: Any, handler: Any) -> Any:
-        return refuse_unavailable(cls.__name__, data, handler, ("sources", "blocks", "compare", "send_if", "locale"))
+    locale: Annotated[str, AfterValidator(_locale)] = ""
+    currency: Annotated[str, AfterValidator(_currency)] = ""
+    date_format: str = Field(default="", max_length=50)
+    datetime_format: str = Field(default="", max_length=50)
+    words: Annotated[dict[str, str | dict[str, str]], AfterValidator(check_words)] = Field(default={})
+    data_of: str = ""
 
     @field_validator("formats")
     @classmethod
@@ -166,30 +152,21 @@ class ReportParams(_Strict):
     @field_validator("timezone")
     @classmethod
     def _zone(cls, zone: str) -> str:
+        if is_open(zone):
+            return zone
         try:
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"'{zone}' is not a time zone; write a name such as Europe/Madrid") from None
         return zone
 
-
-def refuse_unavailable(title: str, data: Any, handler: Any, names: tuple[str, ...]) -> Any:
-    """Validate, and name each key that we know but do not have, in its place, beside all other problems.
-
-    Raises pydantic's ValidationError.
-    """
-    asked = [name for name in names if isinstance(data, dict) and name in data]
-    if not asked:
-        return handler(data)
-    problems = [
-        _problem("not_available", f"'{name}' is not available yet; remove it", (name,), data[name]) for name in asked
-    ]
-    try:
-        handler({key: value for key, value in data.items() if key not in asked})
-    except ValidationError as error:
-        problems += [_problem(each["type"], each["msg"], each["loc"], each["input"]) for each in error.errors()]
-    raise ValidationError.from_exception_data(title, problems)
-
-
-def _problem(kind: str, message: str, place: tuple[int | str, ...], value: Any) -> InitErrorDetails:
-    return InitErrorDetails(type=PydanticCustomError(kind, "{message}", {"message": message}), loc=place, input=value)
+    @model_validator(mode="after")
+    def _known_queries(self) -> ReportParams:
+        for number, block in enumerate(self.blocks):
+            if block.query is not None and block.query not in self.queries:
+                meant = nearest(block.query, self.queries)
+                hint = f"did you mean '{meant}'?" if meant else f"there is: {', '.join(self.queries)}"
+                raise ValueError(f"blocks[{number}]: there is no query '{printable(block.query, 60)}'; {hint}")
+        if self.send_when != "always" and not self.thresholds:
+            raise ValueError(f'send_when = "{self.send_when}" waits for a threshold; set thresholds.NAME')
+        return self

@@ -21,37 +21,16 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from automation.clock import Clock
 from automation.database import transient
 from automation.errors import FailureClass, JobFailed
+from automation.reports.answer import PORTION, Answer, Row
 from automation.reports.statement import STREAMED, first_word, reading_statement
+from automation.reports.stored import Spool
 from automation.text import format_duration, nearest, printable
 
-_PORTION = 1000
 #: SQLSTATE and MySQL numbers: the statement was stopped for its time; it wanted to write.
 _TIMED_OUT = {"57014", 1969, 3024, 1317}
 _WANTED_TO_WRITE = {"25006", 1792, 1290, 1836}
 #: Steps of SQLite's virtual machine between two looks at the clock.
 _STEPS = 10_000
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a query gave.
-
-    Parameters
-    ----------
-    columns: unique; a name that comes twice gets a number.
-    truncated: there were more rows than the limit.
-    seconds: from asking to the last row.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    truncated: bool = False
-    seconds: float = 0.0
-
-    def records(self) -> list[dict[str, Any]]:
-        """The rows by column name."""
-        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
 def run_values(nominal_time: datetime, window_start: datetime, window_end: datetime) -> dict[str, datetime]:
@@ -69,8 +48,9 @@ def ask(
     time_limit: timedelta,
     clock: Clock,
     own: Sequence[str] = (),
+    spool: Spool | None = None,
 ) -> Answer:
-    """Run a query in a read-only transaction and fetch at most `max_rows` rows.
+    """Run a query in a read-only transaction and hold at most `max_rows` of its rows in memory.
 
     Parameters
     ----------
@@ -78,6 +58,7 @@ def ask(
     values: what `:name` in the SQL stands for; a list serves `IN :name`. Moments are bound in UTC; for SQLite as
         text of the form 2026-11-02 08:00:00.
     own: names among the values that the query declares itself, and so must use.
+    spool: takes the rows, those beyond `max_rows` too, up to its own limit.
 
     Raises JobFailed, naming the query: `config` for SQL that cannot be run or does not only read, `timeout`,
     `transport` or `db_lock` for the rest.
@@ -95,16 +76,23 @@ def ask(
     with (
         _named(name, time_limit),
         _connected(engine) as connection,
-        _limited(connection, time_limit, deadline, max_rows, clock),
+        _limited(connection, time_limit, deadline, max(max_rows, spool.limit if spool else 0), clock),
     ):
         result = connection.execute(statement)
         if not result.returns_rows:
             raise JobFailed(f"query '{name}': gives no table; begin it with SELECT", FailureClass.CONFIG)
-        columns = _unique(tuple(result.keys()))
-        rows = _fetch(name, result, max_rows, time_limit, deadline, clock)
+        columns = unique_names(tuple(result.keys()))
+        if spool:
+            spool.begin(name, columns)
+        rows, more = _fetch(name, result, max_rows, _Patience(time_limit, deadline, clock), spool)
         result.close()
-    kept = tuple(rows[:max_rows])
-    return Answer(name, columns, kept, len(rows) > max_rows, clock.monotonic() - began)
+    seconds = clock.monotonic() - began
+    if spool is None:
+        return Answer(name, columns, tuple(rows), truncated=more, seconds=seconds)
+    hidden = more or spool.rows > len(rows)
+    spool.end(truncated=hidden, cut=more, seconds=seconds)
+    rest = spool if spool.rows > len(rows) else None
+    return Answer(name, columns, tuple(rows), hidden, seconds, found=spool.rows, cut=more, rest=rest)
 
 
 def _bind(name: str, sql: str, values: Mapping[str, Any], own: Sequence[str], dialect: str) -> sa.TextClause:
@@ -189,19 +177,33 @@ def _limited(
     yield
 
 
+@dataclass(frozen=True)
+class _Patience:
+    """How long rows may take to come."""
+
+    limit: timedelta
+    deadline: float
+    clock: Clock
+
+
 def _fetch(
-    name: str, result: sa.CursorResult[Any], max_rows: int, limit: timedelta, deadline: float, clock: Clock
-) -> list[tuple[Any, ...]]:
-    """Rows up to one more than the limit, which tells that there are more."""
-    rows: list[tuple[Any, ...]] = []
-    while len(rows) <= max_rows:
-        portion = result.fetchmany(min(_PORTION, max_rows + 1 - len(rows)))
+    name: str, result: sa.CursorResult[Any], max_rows: int, patience: _Patience, spool: Spool | None
+) -> tuple[list[Row], bool]:
+    """The first rows, and whether there are more than anybody takes; the spool gets all that it takes."""
+    rows: list[Row] = []
+    most = max(max_rows, spool.limit if spool else 0)
+    seen = 0
+    while seen <= most:
+        portion = [tuple(row) for row in result.fetchmany(min(PORTION, most + 1 - seen))]
         if not portion:
             break
-        rows.extend(tuple(row) for row in portion)
-        if clock.monotonic() > deadline:
-            raise _too_slow(name, limit)
-    return rows
+        seen += len(portion)
+        rows.extend(portion[: max(0, max_rows - len(rows))])
+        if spool:
+            spool.add(portion)
+        if patience.clock.monotonic() > patience.deadline:
+            raise _too_slow(name, patience.limit)
+    return rows, seen > most
 
 
 @contextmanager
@@ -245,7 +247,7 @@ def _reason(error: DBAPIError) -> str:
     return printable(text, 400)
 
 
-def _unique(names: Sequence[str]) -> tuple[str, ...]:
+def unique_names(names: Sequence[str]) -> tuple[str, ...]:
     """Every column under a name of its own: `total`, `total_2`; a name that the query gives itself is not taken."""
     taken: set[str] = set()
     unique = []

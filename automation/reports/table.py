@@ -1,34 +1,32 @@
-"""An answer as people read it: columns with titles and sides, cells with text, totals.
+"""An answer as people read it: columns with titles and sides, cells with text, totals, figures.
 
-Owns: how a value of a query is written when its column does not say it, and what may be summed.
+Owns: what a section of a report is given to show.
 Never: asks a database, or writes markup.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
-from automation.errors import FailureClass, JobFailed
-from automation.rendering.filters import NOTHING, byte_size, day, duration, moment, money, number, percent
-from automation.reports.chart import Chart, make_chart
-from automation.reports.params import ColumnParams, QueryParams
-from automation.reports.query import Answer
-from automation.text import count, format_duration, nearest, printable
+from markupsafe import Markup
 
-#: Columns of numbers that are names, which are neither grouped, summed nor drawn.
-_LABELS = re.compile(
-    r"(^|_|\b)(id|year|zip|code|no|nr|phone|number|postal_?code)$|[a-z]I[dD]$|Year$|Code$", re.IGNORECASE
-)
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_LONGEST_CELL = 2000
-_CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
+from automation.errors import FailureClass, JobFailed
+from automation.rendering.locales import Forms
+from automation.reports.answer import Answer
+from automation.reports.chart import Chart, make_chart, spark
+from automation.reports.compare import BEFORE, CHANGE, DELTA
+from automation.reports.queries import ColumnParams, QueryParams
+from automation.reports.scales import Series
+from automation.reports.writers import Writer, humanized
+from automation.reports.written import Cell, Written, html_rows
+from automation.text import format_duration, nearest
+
 _MOST_CARDS = 6
+_ROLES = {BEFORE: "before", DELTA: "delta", CHANGE: "change"}
 
 
 @dataclass(frozen=True)
@@ -38,15 +36,28 @@ class Column:
     name: str
     title: str
     numeric: bool
+    role: str = ""
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A value and how it is written; `empty` is NULL."""
+class Figure:
+    """One large number.
 
-    value: Any
+    Parameters
+    ----------
+    before: what it was, and `change` the difference, where a period is compared with.
+    news: `good`, `bad` or nothing.
+    spark: its past, where rows have one.
+    """
+
+    title: str
     text: str
-    empty: bool = False
+    numeric: bool
+    before: str = ""
+    change: str = ""
+    percent: str = ""
+    news: str = ""
+    spark: Markup | None = None
 
 
 @dataclass(frozen=True)
@@ -55,212 +66,225 @@ class Table:
 
     Parameters
     ----------
-    records: the values by column name, for templates of one's own.
+    answer: what it is of; has more columns where some are hidden.
+    written: the columns' cells, in the same order.
     totals: a cell below each column, or empty when nothing is summed.
     cards: one row, shown as figures in place of a table.
+    shown: how many rows are here; files have more when `truncated`, or because it was asked for (`limited`).
     """
 
-    name: str
+    answer: Answer = field(repr=False)
     title: str
     description: str
     columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    records: list[dict[str, Any]]
+    written: tuple[Written, ...] = field(repr=False)
+    shown: int
     totals: tuple[Cell | None, ...]
     chart: Chart | None
     cards: bool
     truncated: bool
-    seconds: float
+    limited: bool = False
+    writers: tuple[Writer, ...] = field(default=(), repr=False)
+    forms: Forms = field(default_factory=Forms, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The query's."""
+        return self.answer.name
+
+    @property
+    def found(self) -> int:
+        """How many rows files have."""
+        return self.answer.found
+
+    @property
+    def cut(self) -> bool:
+        """Whether even files have not all."""
+        return self.answer.cut
+
+    @cached_property
+    def records(self) -> list[dict[str, Any]]:
+        """The values by column name, for templates of one's own."""
+        return self.answer.records()
+
+    @cached_property
+    def rows(self) -> tuple[tuple[Cell, ...], ...]:
+        """The cells row by row, for templates of one's own."""
+        return tuple(tuple(column.cell(at) for column in self.written) for at in range(self.shown))
+
+    @property
+    def _sides(self) -> list[str]:
+        return ["number" if column.numeric else "text" for column in self.columns]
 
     @property
     def lines(self) -> list[list[tuple[str, str]]]:
-        """Each row as (side, text) of its cells: `number`, `text` or either with `none`; the quick way for a template."""
-        sides = ["number" if column.numeric else "text" for column in self.columns]
-        return [
-            [(f"{side} none" if cell.empty else side, cell.text) for side, cell in zip(sides, row, strict=True)]
-            for row in self.rows
+        """Each row as (side, text) of its cells: `number`, `text` or either with `none` or a mark; the quick way for a template."""
+        pairs = [
+            zip(column.sides(side), column.texts, strict=True)
+            for side, column in zip(self._sides, self.written, strict=True)
         ]
+        return [list(row) for row in zip(*pairs, strict=True)]
+
+    @property
+    def body(self) -> Markup:
+        """The same as rows of HTML."""
+        return html_rows(self.written, self._sides)
 
     @property
     def took(self) -> str:
         """How long the query took."""
-        return format_duration(self.seconds)
+        return format_duration(self.answer.seconds)
 
     @property
     def counted(self) -> str:
         """`12 rows`, or `the first 10,000 rows` when there were more."""
-        shown = count(len(self.rows), "row")
-        return f"the first {shown}" if self.truncated else shown
+        return self.forms.words.say("first_rows" if self.truncated else "rows", n=self.shown)
+
+    @property
+    def figures(self) -> list[Figure]:
+        """The last row as large numbers, each with its past where there are several rows."""
+        if not self.shown:
+            return []
+        cells = [column.cell(self.shown - 1) for column in self.written]
+        last = {column.name: cell for column, cell in zip(self.columns, cells, strict=True)}
+        found = []
+        for column in self.columns:
+            if column.role or (self.shown > 1 and not column.numeric):
+                continue
+            delta = last.get(column.name + DELTA)
+            found.append(
+                Figure(
+                    title=column.title,
+                    text=last[column.name].text,
+                    numeric=column.numeric,
+                    before=last[column.name + BEFORE].text if delta else "",
+                    change=delta.text if delta and not delta.empty else "",
+                    percent=last[column.name + CHANGE].text if delta and not last[column.name + CHANGE].empty else "",
+                    news=delta.mark if delta else "",
+                    spark=self._past(column.name) if self.shown > 1 else None,
+                )
+            )
+        return found
+
+    def drawn(self, kind: str, label: str | None = None, values: Sequence[str] = (), title: str = "") -> Chart | None:
+        """A chart of this table; None where it would show nothing. Raises JobFailed for a column that is not there."""
+        return _chart(self, kind, label, values, title)
+
+    def _past(self, name: str) -> Markup | None:
+        writer = next(one for one in self.writers if one.name == name)
+        labels = list(self.written[0].texts)
+        return spark(writer.title, labels, _series(writer), self.forms) if writer.all_numbers else None
 
 
-def make_table(answer: Answer, params: QueryParams, *, timezone: str = "UTC", currency: str = "") -> Table:
+def make_table(answer: Answer, params: QueryParams, forms: Forms | None = None, *, compared: str = "") -> Table:
     """The answer with titles, sides, written cells, totals and a chart where one fits.
+
+    Parameters
+    ----------
+    compared: what the period before is called.
 
     Raises JobFailed (`config`) when the parameters name a column that is not there or a sum that cannot be made.
     """
-    _known_columns(answer, params)
-    by_column = [[row[position] for row in answer.rows] for position in range(len(answer.columns))]
-    asked = [params.columns.get(name, ColumnParams()) for name in answer.columns]
+    _known_columns(answer.name, answer.columns, [*params.columns, *params.drawn, *filter(None, [params.chart_label])])
+    forms = forms or Forms()
+    by_column: Sequence[Sequence[Any]] = list(zip(*answer.rows, strict=True)) or [()] * len(answer.columns)
     writers = [
-        _Writer(answer.name, name, how, values, timezone, currency)
-        for name, how, values in zip(answer.columns, asked, by_column, strict=True)
+        _writer(answer, name, params, values, forms, compared)
+        for name, values in zip(answer.columns, by_column, strict=True)
     ]
+    seen = [at for at, writer in enumerate(writers) if not writer.how.hide]
     columns = tuple(
-        Column(writer.name, writer.how.title or humanized(writer.name), writer.numeric) for writer in writers
+        Column(writer.name, writer.title, writer.numeric, writer.role) for writer in (writers[at] for at in seen)
     )
-    written = [[writer.cell(value) for value in values] for writer, values in zip(writers, by_column, strict=True)]
-    totals = tuple(writer.total() if how.total else None for writer, how in zip(writers, asked, strict=True))
-    return Table(
-        name=answer.name,
+    written = tuple(writers[at].written(by_column[at]) for at in seen)
+    totals = _totals([writers[at] for at in seen])
+    # Figures, totals and charts are of all rows; `show` only says how many of them the table has.
+    limited = params.show is not None and params.show < len(answer.rows)
+    figures = sum(not column.role for column in columns)
+    made = Table(
+        answer=answer,
         title=params.title or humanized(answer.name),
         description=params.description,
         columns=columns,
-        rows=tuple(zip(*written, strict=True)),
-        records=answer.records(),
+        written=tuple(column.first(params.show) for column in written) if params.show else written,
+        shown=min(params.show or len(answer.rows), len(answer.rows)) if seen else 0,
         totals=totals if any(totals) else (),
-        chart=_chart(answer, params, writers),
-        cards=len(answer.rows) == 1 and not answer.truncated and 1 <= len(columns) <= _MOST_CARDS,
-        truncated=answer.truncated,
-        seconds=answer.seconds,
+        chart=None,
+        cards=len(answer.rows) == 1 and not answer.truncated and not limited and 1 <= figures <= _MOST_CARDS,
+        truncated=answer.truncated and not limited,
+        limited=limited,
+        writers=tuple(writers),
+        forms=forms,
     )
+    if params.chart == "none":
+        return made
+    chart = _chart(made, params.chart, params.chart_label, params.drawn, "")
+    return replace(made, chart=chart)
 
 
-def humanized(name: str) -> str:
-    """`BillingCountry` and `billing_country` as `Billing country`; a name with spaces stays."""
-    if " " in name:
-        return name
-    words = _CAMEL.sub(" ", name).replace("_", " ").replace("-", " ").split()
-    rest = [
-        word.upper() if word.lower() in ("id", "url") else word if word.isupper() else word.lower()
-        for word in words[1:]
-    ]
-    return " ".join([words[0][:1].upper() + words[0][1:], *rest]) if words else name
-
-
-class _Writer:
-    """Writes the values of one column alike."""
-
-    def __init__(
-        self, query: str, name: str, how: ColumnParams, values: Sequence[Any], timezone: str, currency: str
-    ) -> None:
-        self.query, self.name, self.how, self.values = query, name, how, values
-        self.timezone, self.currency = timezone, currency
-        present = [value for value in values if value is not None]
-        self.all_numbers = bool(present) and all(_is_number(value) for value in present)
-        self.is_label = bool(_LABELS.search(name)) and how.format is None and not how.total
-        shown_as_number = how.format in ("number", "money", "percent", "duration", "bytes")
-        self.numeric = shown_as_number or (self.all_numbers and how.format is None and not self.is_label)
-        self.digits = how.digits if how.digits is not None else _digits(present) if self.all_numbers else None
-        self.write = self._chosen()
-
-    def cell(self, value: Any) -> Cell:
-        if value is None:
-            return Cell(None, NOTHING, empty=True)
-        try:
-            return Cell(value, self.write(value))
-        except ValueError as error:
-            shown = f"{self.how.format}: {error}" if self.how.format else str(error)
-            raise JobFailed(
-                f"query '{self.query}': column '{self.name}' cannot be shown as {shown}", FailureClass.CONFIG
-            ) from error
-
-    def total(self) -> Cell:
-        present = [value for value in self.values if value is not None]
-        wrong = next((value for value in present if not _is_number(value)), None)
-        if wrong is not None:
-            raise JobFailed(
-                f"query '{self.query}': column '{self.name}' has no total: '{printable(str(wrong), 60)}' is not a number",
-                FailureClass.CONFIG,
+def _writer(
+    answer: Answer, name: str, params: QueryParams, values: Sequence[Any], forms: Forms, compared: str
+) -> Writer:
+    """The writer of a column; one that stands behind another is written as that one is."""
+    for tail, role in _ROLES.items():
+        base = name.removesuffix(tail)
+        if base != name and base in answer.compared:
+            how = params.columns.get(base, ColumnParams())
+            titles = {"before": compared or forms.words["column_before"], "delta": forms.words["column_change"]}
+            total = how.total and role != "change"
+            return Writer(
+                answer.name,
+                name,
+                how.model_copy(update={"title": titles.get(role, "%"), "total": total}),
+                values,
+                forms,
+                role,
             )
-        return self.cell(_sum(present))
-
-    def _chosen(self) -> Callable[[Any], str]:
-        digits = self.how.digits
-        writers: dict[str | None, Callable[[Any], str]] = {
-            "number": lambda value: number(value, self.digits if digits is None else digits),
-            "money": lambda value: money(value, self.currency),
-            "percent": lambda value: percent(value, 1 if digits is None else digits),
-            "date": lambda value: day(value, self.timezone),
-            "datetime": lambda value: moment(value, self.timezone),
-            "duration": duration,
-            "bytes": byte_size,
-            "text": lambda value: _shortened(str(value)),
-        }
-        return writers.get(self.how.format, self._by_type)
-
-    def _by_type(self, value: Any) -> str:
-        if isinstance(value, bool):
-            return "yes" if value else "no"
-        if isinstance(value, (int, float, Decimal)):
-            return str(value) if self.is_label else number(value, self.digits)
-        if isinstance(value, datetime):
-            form = "%Y-%m-%d %H:%M:%S" if value.second else "%Y-%m-%d %H:%M"
-            return moment(value, self.timezone, form)
-        if isinstance(value, (date, time)):
-            return value.isoformat()
-        if isinstance(value, timedelta):
-            return format_duration(value)
-        if isinstance(value, (bytes, bytearray, memoryview)):
-            return f"binary, {byte_size(len(value))}"
-        return _shortened(str(value))
+    how, said = params.columns.get(name, ColumnParams()), name == answer.said
+    return Writer(answer.name, name, how, values, forms, said=said)
 
 
-def _known_columns(answer: Answer, params: QueryParams) -> None:
-    named = [*params.columns, *([params.chart_value] if params.chart_value else [])]
+def _totals(writers: Sequence[Writer]) -> tuple[Cell | None, ...]:
+    """The sums below; a change's own is that of the sums."""
+    found: list[Cell | None] = []
+    for at, writer in enumerate(writers):
+        if writer.role == "change" and at >= 2 and (was := found[at - 2]) and (delta := found[at - 1]):
+            found.append(writer.cell(float(delta.value) / abs(float(was.value)) if was.value else None))
+        else:
+            found.append(writer.total() if writer.how.total else None)
+    return tuple(found)
+
+
+def _known_columns(query: str, columns: Sequence[str], named: Sequence[str]) -> None:
     for name in named:
-        if name not in answer.columns:
-            meant = nearest(name, answer.columns)
-            hint = f"did you mean '{meant}'?" if meant else f"there is: {', '.join(answer.columns)}"
-            raise JobFailed(f"query '{answer.name}': gives no column '{name}'; {hint}", FailureClass.CONFIG)
+        if name not in columns:
+            meant = nearest(name, columns)
+            hint = f"did you mean '{meant}'?" if meant else f"there is: {', '.join(columns)}"
+            raise JobFailed(f"query '{query}': gives no column '{name}'; {hint}", FailureClass.CONFIG)
 
 
-def _chart(answer: Answer, params: QueryParams, writers: Sequence[_Writer]) -> Chart | None:
+def _chart(table: Table, kind: str, label: str | None, values: Sequence[str], title: str) -> Chart | None:
     """The chart asked for; by itself only where one label and one number leave no choice."""
-    numbers = [writer for writer in writers if writer.numeric and writer.all_numbers]
-    others = [writer for writer in writers if writer not in numbers]
-    if params.chart == "none" or not answer.rows or not numbers:
+    _known_columns(table.name, [writer.name for writer in table.writers], [*values, *([label] if label else [])])
+    plain = [writer for writer in table.writers if not writer.role]
+    numbers = [writer for writer in plain if writer.numeric and writer.all_numbers and writer.name != label]
+    others = [writer for writer in plain if writer not in numbers]
+    named = [writer for writer in table.writers if writer.name in values and writer.all_numbers]
+    unclear = kind == "auto" and not named and (len(numbers), len(others)) != (1, 1)
+    if unclear or not table.shown or not (numbers or named):
         return None
-    value = next((writer for writer in numbers if writer.name == params.chart_value), None)
-    if params.chart == "auto" and value is None and (len(numbers) != 1 or len(others) != 1):
-        return None
-    value = value or numbers[-1]
-    label = next((writer for writer in others), writers[0])
-    labels = [label.cell(each).text for each in label.values]
-    points = [float(each) if each is not None else math.nan for each in value.values]
-    title = value.how.title or humanized(value.name)
-    return make_chart(params.chart, title, labels, points, lambda number: value.cell(number).text)
+    chosen = named or (numbers if kind == "stacked" else numbers[-1:])
+    along = next((writer for writer in table.writers if writer.name == label), None) or next(iter(others), plain[0])
+    series = [_series(writer) for writer in chosen]
+    if len(chosen) == 1 and kind in ("auto", "bar", "line"):
+        was = [writer for writer in table.writers if writer.name == chosen[0].name + BEFORE and writer.all_numbers]
+        series += map(_series, was)
+    labels = [along.cell(each).text for each in along.values]
+    days = [str(each)[:10] for each in along.values]
+    heading = title or (chosen[0].title if len(chosen) == 1 else table.title)
+    return make_chart(kind, heading, labels, series, days=days, forms=table.forms)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
-
-
-def _sum(values: Sequence[Any]) -> Any:
-    """The exact sum, in the widest type that is there."""
-    if any(isinstance(value, float) for value in values):
-        return math.fsum(float(value) for value in values)
-    return sum(values)
-
-
-def _digits(values: Sequence[Any]) -> int:
-    """As many digits as show every value of the column alike: a decimal's own, money's two, at most four of a float."""
-    if any(isinstance(value, Decimal) for value in values):
-        scales = (
-            -int(value.as_tuple().exponent) for value in values if isinstance(value, Decimal) and value.is_finite()
-        )
-        return min(max(0, max(scales, default=0)), 12)
-    floats = [value for value in values if isinstance(value, float) and math.isfinite(value)]
-    if all(value == round(value) for value in floats):
-        return 0
-    for digits in (2, 3, 4):
-        if all(math.isclose(value, round(value, digits), rel_tol=1e-12, abs_tol=1e-12) for value in floats):
-            return digits
-    return 2 if max(map(abs, floats)) >= 1 else 4
-
-
-def _shortened(text: str) -> str:
-    """Text of a bearable length, without control characters, which no page may hold."""
-    text = text.translate(_CONTROLS)
-    if len(text) <= _LONGEST_CELL:
-        return text
-    return f"{text[:_LONGEST_CELL]}… ({len(text) - _LONGEST_CELL:,} more characters)"
+def _series(writer: Writer) -> Series:
+    points = tuple(math.nan if each is None else float(each) for each in writer.values)
+    return Series(writer.title, points, lambda value: writer.cell(value).text, muted=writer.role == "before")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from automation.errors import JobFailed
 from automation.rendering import Templates
-from automation.rendering.filters import in_zone, money, number
+from automation.rendering.filters import in_zone, money, number, numbers
+from automation.rendering.locales import Forms
 
 MOMENT = datetime(2026, 11, 2, 7, 5, tzinfo=UTC)
 
@@ -92,6 +93,35 @@ def test_what_cannot_be_read_is_told(source):
 def test_a_number_reads_back(value):
     """Separators apart, a decimal is shown exactly."""
     assert Decimal(number(value).replace(",", "")) == value
+
+
+@given(st.floats(-1e9, 1e9), st.integers(0, 4))
+def test_floats_are_rounded_as_their_decimals(value, digits):
+    """What a float shows decides, halves away from zero, by whichever way."""
+    exact = Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+
+    assert Decimal(number(value, digits).replace(",", "")) == exact
+
+
+HALVES = st.integers(-(10**9), 10**9).map(lambda whole: whole / 1000)
+FLOATS = st.floats() | HALVES | st.sampled_from([0.0, -0.0, 1e15, 1e22, 1e23, 0.005, 2.675, -0.004])
+
+
+@given(st.lists(FLOATS) | st.lists(st.integers() | st.none()), st.none() | st.integers(0, 6))
+def test_a_column_is_written_as_its_values(values, digits):
+    """All at once or one by one."""
+    forms = Forms("de", "EUR")
+
+    assert numbers(values, digits) == [number(value, digits) for value in values]
+    assert forms.numbers(values, digits) == [forms.number(value, digits) for value in values]
+
+
+@given(HALVES, st.integers(0, 2))
+def test_halves_are_rounded_away_from_zero(value, digits):
+    """As on an invoice, whatever binary makes of them."""
+    exact = Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+
+    assert Decimal(number(value, digits).replace(",", "")) == exact
 
 
 @given(st.integers(-(10**12), 10**12))

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
 from automation.errors import JobFailed
+from automation.rendering.locales import Forms
 from automation.reports import Answer, QueryParams, make_table
-from automation.reports.table import humanized
+from automation.reports.writers import humanized
 
 
 def table(names, /, *rows, **how):
     """A table of these rows; `how` are the query's parameters."""
     query = QueryParams.model_validate({"sql": "SELECT 1", **how})
     answer = Answer("sales", tuple(names), tuple(rows), truncated=False, seconds=0.5)
-    return make_table(answer, query, timezone="Europe/Madrid", currency="EUR")
+    return make_table(answer, query, Forms(timezone="Europe/Madrid", currency="EUR"))
 
 
 def texts(made, column=0):
@@ -134,12 +137,13 @@ def test_label_and_number_give_bars():
     """One label and one number a row leave no choice."""
     chart = table(["country", "sum"], ("A", 10), ("B", -5), ("C", None), ("D", 0)).chart
 
-    assert chart.kind == "bar"
-    assert [(bar.label, bar.text, bar.negative) for bar in chart.bars] == [
-        ("A", "10", False), ("B", "-5", True), ("D", "0", False)
-    ]  # fmt: skip
-    assert [(bar.start, bar.length) for bar in chart.bars[:2]] == [(33.333, 66.667), (0.0, 33.333)]
+    assert (chart.kind, chart.labels) == ("bar", ("A", "B", "C", "D"))
     assert chart.summary == "Sum: from -5 (B) to 10 (A)"
+    bars = re.findall(r'<rect x="([\d.]+)" y="[\d.]+" width="([\d.]+)".*?class="(\w+)"><title>(.*?)<', chart.svg)
+    assert [(kind, tip) for _, _, kind, tip in bars] == [("c1", "A: 10"), ("cn", "B: -5"), ("c1", "D: 0")]
+    (start, length, *_), (below, half, *_), _ = [tuple(map(float, bar[:2])) for bar in bars]
+    assert below + half == pytest.approx(start, abs=0.02)
+    assert half * 2 == pytest.approx(length, abs=0.02)
 
 
 def test_dates_that_go_forward_give_a_line():
@@ -147,17 +151,18 @@ def test_dates_that_go_forward_give_a_line():
     chart = table(["month", "sum"], ("2026-01", 1.0), ("2026-02", 3.0), ("2026-04", 2.0), ("2026-12", 2.0)).chart
 
     assert chart.kind == "line"
-    assert chart.across[0].label == "2026-01"
-    assert chart.up[0].at == 0.0
-    assert chart.up[-1].at == 100.0
-    assert chart.path.startswith("M0.0 ")
+    across = [float(x) for x in re.findall(r'<circle cx="([\d.]+)"', chart.svg)]
+    steps = [two - one for one, two in pairwise(across)]
+    assert steps[1] / steps[0] == pytest.approx(59 / 31, rel=0.01)
+    assert ">2026-01<" in chart.svg
 
 
 def test_a_gap_in_the_values_is_a_gap_in_the_line():
     """NULL is not zero."""
     chart = table(["day", "n"], ("2026-01-01", 1), ("2026-01-02", None), ("2026-01-03", 2), ("2026-01-04", 2)).chart
 
-    assert chart.path.count("M") == 2
+    line = re.search(r'<path d="([^"]+)" fill="none"', chart.svg)
+    assert line.group(1).count("M") == 2
 
 
 @pytest.mark.parametrize(
@@ -193,6 +198,26 @@ def test_any_values_have_a_scale(values):
 
     chart = table(["day", "n"], *rows, chart="line").chart
 
-    heights = [float(point.split()[1]) for point in chart.path.lstrip("M").split(" L")]
-    assert all(0 <= height <= 100 for height in heights)
-    assert [mark.at for mark in chart.up] == sorted(mark.at for mark in chart.up)
+    tall = float(re.search(r'height="([\d.]+)" role', chart.svg).group(1))
+    heights = [float(y) for y in re.findall(r'cy="([\d.]+)"', chart.svg)]
+    assert len(heights) == 3
+    assert all(0 <= height <= tall for height in heights)
+
+
+def test_rows_of_html_are_the_cells():
+    """Escaped, each with its side and mark, whatever the column holds; a NUL of the data does not shift them."""
+    rows = (("<b>", 1.5, 1), (None, -0.0, 5), ("a\0b", None, None), ("&amp;", math.inf, 9))
+    made = table(["name", "price", "n"], *rows, columns={"n": {"heat": True}})
+
+    cells = re.findall(r'<td class="([a-z0-9 ]+)">(.*?)</td>', made.body)
+    assert cells[:6] == [
+        ("text", "&lt;b&gt;"), ("number", "1.50"), ("number heat1", "1"), ("text none", "–"), ("number", "0.00"),
+        ("number heat5", "5"),
+    ]  # fmt: skip
+    assert cells[6:] == [
+        ("text", "a�b"), ("number none", "–"), ("number none", "–"), ("text", "&amp;amp;"), ("number", "∞"),
+        ("number heat8", "9"),
+    ]  # fmt: skip
+    assert [side for line in made.lines for side, _ in line] == [side for side, _ in cells]
+    assert [cell.text for row in made.rows for cell in row][:3] == ["<b>", "1.50", "1"]
+    assert made.body.count("<tr>") == len(rows)
