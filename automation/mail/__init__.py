@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from automation.mail.addresses import parse_address, recipients_of
-from automation.mail.compose import Attachment, compose
+from automation.mail.compose import compose
+from automation.mail.files import Attachment
 from automation.mail.plain import text_from_html
 from automation.mail.settings import SmtpSettings, parse_smtp_url
-from automation.mail.wire import Answer, Smtp, back_off
+from automation.mail.wire import Answer, Smtp
 
 __all__ = [
     "Answer",
     "Attachment",
     "Smtp",
     "SmtpSettings",
-    "back_off",
     "compose",
     "parse_address",
     "parse_smtp_url",

@@ -21,6 +21,7 @@ _INSIDE = ("localhost", "local", "test")
 _STAND_IN = ".com"
 #: A name, quoted or without any sign that has a meaning in a list of addresses, and one address.
 _NAMED = re.compile(r'(?:"((?:[^"\\]|\\.)*)"|([^"<>,;:@()\[\]\\]*?))\s*<([^<>\s]*)>')
+_BARE = re.compile(r"[\w.+-]+@[\w.-]+", re.ASCII)
 _ESCAPED = re.compile(r"\\(.)")
 _LONGEST = 998
 _LONGEST_NAME = 200
@@ -89,8 +90,10 @@ def recipients_of(message: EmailMessage) -> list[str]:
 
 def bare_address(text: str) -> str:
     """The address alone, from a header's `Name <address>`. Raises ValueError when it is not exactly one."""
+    if _BARE.fullmatch(text):
+        return text
     found = getaddresses([text])
-    if len(found) != 1 or "@" not in found[0][1]:
+    if len(found) != 1 or "@" not in found[0][1] or not found[0][1].isprintable():
         raise ValueError(f"'{printable(text, 100)}' is not one address")
     return found[0][1]
 

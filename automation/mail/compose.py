@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from email.headerregistry import Address, Group
 from email.message import EmailMessage
@@ -23,24 +22,16 @@ from automation.mail.addresses import (
     parse_addresses,
     without_repeats,
 )
+from automation.mail.files import Attachment, named_images, safe_name, with_ids
 from automation.mail.plain import text_from_html
-from automation.text import count, size
+from automation.text import count, printable, size
 
 MOST_BYTES = 20_000_000
 MOST_RECIPIENTS = 1000
 _POLICY = SMTP.clone(cte_type="7bit")
 _LONGEST_LINE = 900
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*")
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f\u2028\u2029/\\\ud800-\udfff]")
-
-
-@dataclass(frozen=True)
-class Attachment:
-    """A file of a mail; a media type that is none becomes `application/octet-stream`."""
-
-    name: str
-    content: bytes
-    media_type: str = "application/octet-stream"
+_LINK = re.compile(r"(https://|mailto:)[^\s<>]+")
 
 
 def compose(
@@ -56,6 +47,8 @@ def compose(
     reply_to: Sequence[str] = (),
     sender: str | None = None,
     attachments: Iterable[Attachment] = (),
+    language: str = "",
+    unsubscribe: str = "",
     max_recipients: int = MOST_RECIPIENTS,
     max_bytes: int = MOST_BYTES,
 ) -> EmailMessage:
@@ -71,6 +64,9 @@ def compose(
     key: the Message-ID comes from it, so the same key gives the same id.
     moment: the Date; aware.
     text: made from the HTML when it is missing.
+    attachments: an image that the HTML names as `cid:NAME` stands in the text; the others are files of the mail.
+    language: of the words, such as `de`; it stands in `Content-Language`.
+    unsubscribe: https:// or mailto:, offered as one click where the mail program knows it (RFC 8058).
     max_bytes: of the whole message as it is sent.
 
     Raises JobFailed (`data_invalid`) with the field and the value it saw.
@@ -83,9 +79,16 @@ def compose(
     message["Date"] = moment
     message["Message-ID"] = f"<{digest[:32]}@{_domain(origin)}>"
     message["Auto-Submitted"] = "auto-generated"
-    _fill(message, text, html)
-    for attachment in attachments:
-        _attach(message, attachment)
+    if unsubscribe:
+        _offer_to_unsubscribe(message, unsubscribe)
+    files = list(attachments)
+    shown = named_images(html, files)
+    _fill(message, text, html, {name: f"{digest[:16]}.{number}" for number, name in enumerate(shown)}, shown)
+    for attachment in files:
+        if attachment.name not in shown:
+            _attach(message, attachment)
+    if language:  # Last: making the content takes away every header that speaks of content.
+        message["Content-Language"] = header_text(language, "language")
     for number, part in enumerate(part for part in message.walk() if part.is_multipart()):
         part.set_boundary(f"=_{digest[32:56]}_{number}")
     length = len(message.as_bytes())
@@ -138,14 +141,34 @@ def _domain(sender: Address | None) -> str:
     return domain if domain.isascii() and 0 < len(domain) <= 30 else "automation.invalid"
 
 
-def _fill(message: EmailMessage, text: str, html: str) -> None:
+def _offer_to_unsubscribe(message: EmailMessage, address: str) -> None:
+    if not _LINK.fullmatch(header_text(address, "unsubscribe")):
+        raise JobFailed(
+            f"unsubscribe '{printable(address, 100)}' is no link; write https://... or mailto:...",
+            FailureClass.DATA_INVALID,
+        )
+    message["List-Unsubscribe"] = f"<{address}>"
+    if address.startswith("https:"):
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+
+
+def _fill(message: EmailMessage, text: str, html: str, ids: dict[str, str], images: Mapping[str, Attachment]) -> None:
     if not text.strip() and not html.strip():
         raise JobFailed("the mail has no content; set text, html, markdown or template", FailureClass.DATA_INVALID)
     plain = _clean(text if text.strip() else text_from_html(html))
     message.set_content(plain, cte=_encoding(plain))
-    if html.strip():
-        page = _clean(html)
-        message.add_alternative(page, subtype="html", cte=_encoding(page))
+    if not html.strip():
+        return
+    page = _clean(with_ids(html, ids))
+    message.add_alternative(page, subtype="html", cte=_encoding(page))
+    part = message.get_body(("html",))
+    for name, image in images.items():
+        main, _, sub = image.media_type.partition("/")
+        assert isinstance(part, EmailMessage), "it was added above"
+        part.add_related(
+            image.content, maintype=main, subtype=sub, cid=f"<{ids[name]}@automation.invalid>", filename=safe_name(name),
+            disposition="inline",
+        )  # fmt: skip
 
 
 def _clean(text: str) -> str:
@@ -164,6 +187,6 @@ def _attach(message: EmailMessage, attachment: Attachment) -> None:
     if not _MEDIA_TYPE.fullmatch(media_type) or media_type.startswith(("multipart/", "message/")):
         media_type = "application/octet-stream"
     main, _, sub = media_type.partition("/")
-    name = _UNSAFE.sub("_", attachment.name).strip()[-200:] or "attachment"
     params = {"charset": "utf-8"} if main == "text" else {}
+    name = safe_name(attachment.name)
     message.add_attachment(attachment.content, maintype=main, subtype=sub, filename=name, params=params)

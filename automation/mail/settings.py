@@ -6,12 +6,12 @@ Never: connects; shows a password.
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from automation.errors import JobFailed, SettingsInvalid
 from automation.mail.addresses import parse_address
+from automation.setting_values import is_loopback
 from automation.text import nearest, parse_duration, printable
 
 _PORTS = {"required": 587, "implicit": 465, "none": 25}
@@ -41,16 +41,19 @@ class SmtpSettings:
     @property
     def is_loopback(self) -> bool:
         """Whether the server is this machine."""
-        return _loopback(self.host)
+        return is_loopback(self.host)
 
 
-def parse_smtp_url(url: str, *, insecure: bool = False, name: str = "AUTOMATION_SMTP_URL") -> SmtpSettings:
+def parse_smtp_url(
+    url: str, *, insecure: bool = False, name: str = "AUTOMATION_SMTP_URL", token: bool = False
+) -> SmtpSettings:
     """The settings that the URL says. User and password are percent-encoded; the port follows from `tls`.
 
     Parameters
     ----------
     insecure: allow `tls=none` to another machine; a login never goes there without TLS.
     name: what the problems call it.
+    token: the login is with an OAuth2 token, so that a user without a password is enough.
 
     Raises SettingsInvalid with one sentence for each problem; none shows the password.
     """
@@ -83,7 +86,7 @@ def parse_smtp_url(url: str, *, insecure: bool = False, name: str = "AUTOMATION_
         _sender(options.get("from", ""), name, problems),
         _timeout(options.get("timeout", "30s"), name, problems),
     )
-    problems += _unsafe(settings, insecure, name)
+    problems += _unsafe(settings, insecure, name, token=token)
     if problems:
         raise SettingsInvalid(problems)
     return settings
@@ -122,9 +125,14 @@ def _timeout(value: str, name: str, problems: list[str]) -> float:
     return seconds
 
 
-def _unsafe(settings: SmtpSettings, insecure: bool, name: str) -> list[str]:
+def _unsafe(settings: SmtpSettings, insecure: bool, name: str, *, token: bool) -> list[str]:
     problems = []
-    if bool(settings.user) != bool(settings.password):
+    if token:
+        if not settings.user or settings.password:
+            problems.append(
+                f"{name}: with oauth2 the URL has a user and no password; write smtp://user%40example.com@host"
+            )
+    elif bool(settings.user) != bool(settings.password):
         problems.append(f"{name}: a login needs both; write smtp://user:password@host, or neither")
     if not (settings.user + settings.password).isascii():
         problems.append(f"{name}: SMTP logins are ASCII; choose a user and password without other characters")
@@ -137,10 +145,3 @@ def _unsafe(settings: SmtpSettings, insecure: bool, name: str) -> list[str]:
                 "write tls=required, or set AUTOMATION_SMTP_INSECURE=1"
             )
     return problems
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

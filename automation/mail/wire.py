@@ -6,27 +6,25 @@ Never: sends a login without TLS to another machine; tries a message again by it
 
 from __future__ import annotations
 
-import re
 import smtplib
-import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
-from email import message_from_bytes
 from email.message import EmailMessage
-from email.policy import SMTP
 from typing import Literal, Self
 
 from automation.mail.addresses import bare_address
+from automation.mail.content import Content, Refusal, opening
+from automation.mail.oauth2 import log_in_with_token
+from automation.mail.said import own_name, said_by, words_of
+from automation.mail.server import MailServer
 from automation.mail.settings import SmtpSettings
-from automation.text import printable
 
 State = Literal["sent", "temporary", "permanent", "in_doubt"]
-_LINE_END = re.compile(rb"\r\n|\r|\n")
-_WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240))
 _CLOSING = 421
+#: What goes on after MAIL, RCPT and DATA.
+_ACCEPTED = ((250,), (250, 251, 252), (354,))
 
 
 @dataclass(frozen=True)
@@ -40,16 +38,13 @@ class Answer:
     ----------
     code: the SMTP reply code; None when there was no reply.
     text: the server's words, or ours.
+    of_server: it says nothing of this message: the server is away, insecure, or refuses us.
     """
 
     state: State
     code: int | None
     text: str
-
-
-def back_off(attempts: int) -> timedelta:
-    """How long to wait after that many temporary failures: a minute first, four hours at most."""
-    return _WAITS[min(max(attempts, 1), len(_WAITS)) - 1]
+    of_server: bool = False
 
 
 class Smtp:
@@ -61,12 +56,25 @@ class Smtp:
     Parameters
     ----------
     context: trusts the server's certificate; default: the system's authorities.
+    token: gives an OAuth2 access token to log in with, in place of the password.
     """
 
-    def __init__(self, settings: SmtpSettings, *, context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        settings: SmtpSettings,
+        *,
+        context: ssl.SSLContext | None = None,
+        token: Callable[[], str] | None = None,
+    ) -> None:
         self.settings = settings
+        self._token = token
         self._context = context
         self._session: smtplib.SMTP | None = None
+
+    @classmethod
+    def of(cls, server: MailServer) -> Self:
+        """A session with a server that has a name."""
+        return cls(server.smtp, context=server.trust, token=server.token)
 
     def __enter__(self) -> Self:
         return self
@@ -77,66 +85,87 @@ class Smtp:
                 self._session.quit()
         self._drop()
 
-    def send(self, sender: str, recipient: str, message: bytes | EmailMessage) -> Answer:
+    def connect(self) -> Answer | None:
+        """Open the session before there is anything to lose; why that cannot be, or None when it is open."""
+        if self._session is not None:
+            return None
+        try:
+            self._session = self._open()
+        except Refusal as error:
+            return Answer("temporary", error.code, str(error), of_server=True)
+        except smtplib.SMTPResponseException as error:
+            return Answer("temporary", error.smtp_code, words_of(error.smtp_error), of_server=True)
+        except (OSError, smtplib.SMTPException) as error:
+            where = f"{self.settings.host}:{self.settings.port}"
+            return Answer("temporary", None, f"{where}: {said_by(error)}", of_server=True)
+        return None
+
+    def send(
+        self, sender: str, recipient: str, message: bytes | EmailMessage, begins: Callable[[], str] = str
+    ) -> Answer:
         """Send one message to one recipient; a `Bcc` in it does not leave.
 
         Parameters
         ----------
         sender: an address, with or without a name.
         message: whole, with headers; any line ends.
+        begins: asked when the server waits for the text; what it says is why the text may not go.
         """
         try:
             origin, target = bare_address(sender), bare_address(recipient)
         except ValueError as error:
             return Answer("permanent", None, str(error))
-        content = _Content.of(message)
+        content = Content.of(message)
         try:
-            return self._try(origin, target, content)
+            return self._try(origin, target, content, begins)
         except _ConnectionLost as error:
             if not error.reused:
                 return Answer("temporary", None, str(error))
         # A server may close an idle session; nothing was begun, so a new one is asked.
         try:
-            return self._try(origin, target, content)
+            return self._try(origin, target, content, begins)
         except _ConnectionLost as error:
             return Answer("temporary", None, str(error))
 
-    def _try(self, sender: str, recipient: str, content: _Content) -> Answer:
+    def _try(self, sender: str, recipient: str, content: Content, begins: Callable[[], str]) -> Answer:
         """One try. Raises _ConnectionLost when the server went away before the text."""
         reused = self._session is not None
+        problem = self.connect()
+        if problem is not None or self._session is None:
+            return problem or Answer("temporary", None, "no session", of_server=True)
+        session = self._session
         try:
-            session = self._session or self._open()
-            self._session = session
             body, options = content.fitted(session, (sender, recipient))
             refusal = self._begin(session, sender, recipient, options)
-        except _Refusal as error:
-            self._drop()
+        except Refusal as error:
             return Answer(error.state, error.code, str(error))
-        except smtplib.SMTPResponseException as error:
-            self._drop()
-            return Answer("temporary", error.smtp_code, _words(error.smtp_error))
         except smtplib.SMTPServerDisconnected as error:
             self._drop()
-            raise _ConnectionLost(_said(error), reused) from error
+            raise _ConnectionLost(said_by(error), reused) from error
         except (OSError, smtplib.SMTPException) as error:
             self._drop()
-            return Answer("temporary", None, f"{self.settings.host}:{self.settings.port}: {_said(error)}")
-        return refusal or self._finish(session, body)
+            return Answer("temporary", None, f"{self.settings.host}:{self.settings.port}: {said_by(error)}")
+        if refusal is not None:
+            return refusal
+        if why := begins():
+            # No command leaves the text out; the server forgets the mail with the session.
+            self._drop()
+            return Answer("temporary", None, why, of_server=True)
+        return self._finish(session, body)
 
     def _open(self) -> smtplib.SMTP:
-        """Connect, secure and log in. Raises _Refusal, smtplib's errors, OSError."""
+        """Connect, secure and log in. Raises Refusal, smtplib's errors, OSError."""
         settings = self.settings
-        secure = self._context or ssl.create_default_context()
         if settings.tls == "implicit":
             session: smtplib.SMTP = smtplib.SMTP_SSL(
-                settings.host, settings.port, _own_name(), timeout=settings.timeout, context=secure
+                settings.host, settings.port, own_name(), timeout=settings.timeout, context=self._secure
             )
         else:
-            session = smtplib.SMTP(settings.host, settings.port, _own_name(), timeout=settings.timeout)
+            session = smtplib.SMTP(settings.host, settings.port, own_name(), timeout=settings.timeout)
         try:
             session.ehlo_or_helo_if_needed()
             if settings.tls == "required":
-                _secure(session, secure)
+                _secure(session, self._secure)
             if settings.user:
                 self._log_in(session)
         except BaseException:
@@ -144,32 +173,66 @@ class Smtp:
             raise
         return session
 
+    @property
+    def _secure(self) -> ssl.SSLContext:
+        return self._context or ssl.create_default_context()
+
     def _log_in(self, session: smtplib.SMTP) -> None:
-        if self.settings.tls == "none" and not self.settings.is_loopback:
-            raise _Refusal("temporary", None, "a login needs TLS; write tls=required in AUTOMATION_SMTP_URL")
+        settings = self.settings
+        if settings.tls == "none" and not settings.is_loopback:
+            raise Refusal("temporary", None, "a login needs TLS; write tls=required in the server's URL")
         try:
-            session.login(self.settings.user, self.settings.password)
+            if self._token is None:
+                session.login(settings.user, settings.password)
+            else:
+                log_in_with_token(session, settings.user, self._token())
         except smtplib.SMTPAuthenticationError as error:
-            words = _words(error.smtp_error)
-            raise _Refusal("temporary", error.smtp_code, f"the server refused the login: {words}") from error
+            words = words_of(error.smtp_error)
+            raise Refusal("temporary", error.smtp_code, f"the server refused the login: {words}") from error
         except smtplib.SMTPNotSupportedError as error:
-            raise _Refusal(
+            raise Refusal(
                 "temporary", None, "the server offers no login that we know; remove user and password"
             ) from error
 
     def _begin(self, session: smtplib.SMTP, sender: str, recipient: str, options: Sequence[str]) -> Answer | None:
         """MAIL, RCPT and DATA; the refusal, or None when the server waits for the text."""
-        steps: tuple[tuple[Callable[[], tuple[int, bytes]], tuple[int, ...]], ...] = (
-            (lambda: session.mail(sender, options), (250,)),
-            (lambda: session.rcpt(recipient), (250, 251, 252)),
-            (lambda: session.docmd("DATA"), (354,)),
+        if session.has_extn("pipelining"):
+            return self._begin_at_once(session, sender, recipient, options)
+        steps: tuple[Callable[[], tuple[int, bytes]], ...] = (
+            lambda: session.mail(sender, options),
+            lambda: session.rcpt(recipient),
+            lambda: session.docmd("DATA"),
         )
-        for step, accepted in steps:
+        for step, accepted in zip(steps, _ACCEPTED, strict=True):
             code, words = step()
             if code not in accepted:
                 self._reset(session, code)
                 return _verdict(code, words)
         return None
+
+    def _begin_at_once(
+        self, session: smtplib.SMTP, sender: str, recipient: str, options: Sequence[str]
+    ) -> Answer | None:
+        """The same where the server hears all three in one breath (RFC 2920)."""
+        session.send(opening(sender, recipient, options))
+        refused: tuple[int, bytes] | None = None
+        code = 0
+        for accepted in _ACCEPTED:
+            code, words = session.getreply()
+            if code not in accepted:
+                refused = refused or (code, words)
+            if code == _CLOSING or not 200 <= code < 600:
+                # Whatever follows is no answer to what was asked.
+                self._drop()
+                return _verdict(code, words)
+        if refused is not None and code in _ACCEPTED[-1]:
+            # It waits for a text that is for nobody; an empty one ends that.
+            session.send(b".\r\n")
+            if session.getreply()[0] == _CLOSING:
+                self._drop()
+        elif refused is not None:
+            self._reset(session, refused[0])
+        return _verdict(*refused) if refused else None
 
     def _finish(self, session: smtplib.SMTP, body: bytes) -> Answer:
         """The text and its answer; whatever goes wrong here leaves the message in doubt."""
@@ -178,15 +241,15 @@ class Smtp:
             code, words = session.getreply()
         except (OSError, smtplib.SMTPException) as error:
             self._drop()
-            return Answer("in_doubt", None, f"no answer after the text: {_said(error)}")
+            return Answer("in_doubt", None, f"no answer after the text: {said_by(error)}")
         if code == _CLOSING:
             self._drop()
         if 200 <= code < 300:
-            return Answer("sent", code, _words(words))
+            return Answer("sent", code, words_of(words))
         if 400 <= code < 600:
             return _verdict(code, words)
         self._drop()
-        return Answer("in_doubt", code, f"an answer that SMTP does not know: {_words(words)}")
+        return Answer("in_doubt", code, f"an answer that SMTP does not know: {words_of(words)}")
 
     def _reset(self, session: smtplib.SMTP, code: int) -> None:
         """Make the session ready for the next message, or leave it."""
@@ -204,7 +267,7 @@ class Smtp:
 
 def _secure(session: smtplib.SMTP, context: ssl.SSLContext) -> None:
     if not session.has_extn("starttls"):
-        raise _Refusal("temporary", None, "the server offers no STARTTLS; nothing was sent, not even the login")
+        raise Refusal("temporary", None, "the server offers no STARTTLS; nothing was sent, not even the login")
     session.starttls(context=context)
     session.ehlo()
 
@@ -217,73 +280,5 @@ class _ConnectionLost(Exception):
         super().__init__(words)
 
 
-class _Refusal(Exception):
-    """The session cannot carry the message."""
-
-    def __init__(self, state: State, code: int | None, words: str) -> None:
-        self.state: State = state
-        self.code = code
-        super().__init__(words)
-
-
-@dataclass(frozen=True)
-class _Content:
-    """A message as bytes without `Bcc`, and what it asks of the server."""
-
-    raw: bytes
-
-    @classmethod
-    def of(cls, message: bytes | EmailMessage) -> _Content:
-        raw = message if isinstance(message, bytes) else message.as_bytes()
-        head = _LINE_END.sub(b"\n", raw).partition(b"\n\n")[0]
-        if re.search(rb"(?im)^bcc[ \t]*:", head):
-            parsed = message_from_bytes(raw, policy=SMTP)
-            del parsed["Bcc"]
-            raw = parsed.as_bytes()
-        return cls(raw)
-
-    def fitted(self, session: smtplib.SMTP, envelope: Sequence[str]) -> tuple[bytes, list[str]]:
-        """The text, dots doubled and ended, and the options of MAIL. Raises _Refusal when the server cannot take it."""
-        raw, options = self.raw, []
-        head = _LINE_END.sub(b"\n", raw).partition(b"\n\n")[0]
-        international = not head.isascii() or not all(address.isascii() for address in envelope)
-        if international and not session.has_extn("smtputf8"):
-            raise _Refusal(
-                "permanent", None, "the server takes no international addresses (SMTPUTF8); use an ASCII one"
-            )
-        if international:
-            options.append("SMTPUTF8")
-        if not raw.isascii():
-            if session.has_extn("8bitmime"):
-                options.append("BODY=8BITMIME")
-            else:
-                raw = message_from_bytes(raw, policy=SMTP.clone(cte_type="7bit")).as_bytes()
-        text = _LINE_END.sub(b"\r\n", raw)
-        if not text.endswith(b"\r\n"):
-            text += b"\r\n"
-        if session.has_extn("size"):
-            options.append(f"SIZE={len(text)}")
-        return re.sub(rb"(?m)^\.", b"..", text), options
-
-
 def _verdict(code: int, words: bytes) -> Answer:
-    return Answer("permanent" if 500 <= code < 600 else "temporary", code if code > 0 else None, _words(words))
-
-
-def _words(words: bytes | str) -> str:
-    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
-    return printable(" ".join(text.split()), 500)
-
-
-def _said(error: BaseException) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {error.verify_message}"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return _words(str(error) or type(error).__name__)
-
-
-def _own_name() -> str:
-    """This machine's name for EHLO, without asking DNS, which may be slow."""
-    name = socket.gethostname()
-    return name if "." in name and name.isascii() else "[127.0.0.1]"
+    return Answer("permanent" if 500 <= code < 600 else "temporary", code if code > 0 else None, words_of(words))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import socket
-from datetime import UTC, datetime, timedelta
+import threading
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 
 import pytest
 
-from automation.mail import Attachment, back_off, compose
+from automation.mail import Attachment, compose
 
 MOMENT = datetime(2026, 11, 2, 7, 0, tzinfo=UTC)
 
@@ -82,6 +83,28 @@ def test_a_refusal_counts_by_its_code(serve, smtp, post, stage, reply, state):
     assert (answer.state, answer.code, answer.text) == (state, int(reply[:3]), reply[4:])
     post.replies.clear()
     assert send(client).state == "sent"
+
+
+def test_commands_go_in_one_breath_where_the_server_offers_it(smtp):
+    """MAIL, RCPT and DATA arrive together: this server answers none of them before it has heard all three."""
+    heard: list[bytes] = []
+
+    def answer(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rwb", buffering=0) as stream:
+            for reply, lines in ((b"220 hi", 1), (b"250-hi\r\n250 PIPELINING", 3), (b"250 a\r\n250 b\r\n354 go", 0)):
+                stream.write(reply + b"\r\n")
+                heard.extend(stream.readline().strip() for _ in range(lines))
+            while stream.readline() != b".\r\n":
+                pass
+            stream.write(b"250 taken\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer, args=(listener,))
+        thread.start()
+        assert send(smtp(f"127.0.0.1:{listener.getsockname()[1]}")).state == "sent"
+        thread.join(60)
+    assert heard[1:] == [b"MAIL FROM:<ann@example.com>", b"RCPT TO:<bob@example.com>", b"DATA"]
 
 
 GREETED = ["220 hi", "250 localhost", "250 OK", "250 OK"]
@@ -246,12 +269,3 @@ def test_an_envelope_that_is_no_address_is_refused(serve, smtp, post, recipient)
     """Nothing is asked of the server."""
     assert send(smtp(serve()), to=recipient).state == "permanent"
     assert post.sessions == set()
-
-
-def test_waiting_grows_to_four_hours():
-    """A minute, then longer, never for ever."""
-    waits = [back_off(attempts) for attempts in range(12)]
-
-    assert waits[1] == timedelta(minutes=1)
-    assert waits == sorted(waits)
-    assert waits[-1] == timedelta(hours=4)
