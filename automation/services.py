@@ -6,6 +6,7 @@ Never: holds anything at module level.
 
 from __future__ import annotations
 
+import logging
 import socket
 import tempfile
 from collections.abc import Mapping
@@ -19,7 +20,9 @@ from automation.errors import InvalidInput, UnknownName
 from automation.events import Bus
 from automation.ledger.ledger import Ledger
 from automation.ledger.schema import open_engine, require_current, upgrade
+from automation.project.digests import Digest, load_digests
 from automation.project.load import load_databases, load_project
+from automation.project.mail_servers import MailServers
 from automation.project.model import Job, Project, Queue
 from automation.project.queues import load_queues
 from automation.registry import Registry, load_registry, shipped_folder
@@ -30,6 +33,8 @@ from automation.text import nearest
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from automation.limits.hosts import Hosts
+    from automation.mail.server import MailServer
     from automation.mail.settings import SmtpSettings
     from automation.net.client import Client
     from automation.rendering import Templates
@@ -43,10 +48,10 @@ class Services:
     Parameters
     ----------
     environ: what `${env:…}` names: the environment over the project's `.env`.
-    pooled: False where the process forks: a connection is opened for each use and none is inherited.
+    forks: the process forks in its one thread: no child inherits a connection.
     """
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], clock: Clock, *, pooled: bool = True) -> None:
+    def __init__(self, settings: Settings, environ: Mapping[str, str], clock: Clock, *, forks: bool = False) -> None:
         self.settings, self.environ, self.clock = settings, environ, clock
         self.redactor = Redactor()
         for secret in (settings.secret_key, settings.broker_url, settings.redis_url, settings.database_url):
@@ -55,7 +60,7 @@ class Services:
         if settings.smtp_url:
             self.redactor.learn(settings.smtp_url)
         self.bus = Bus()
-        self._pooled = pooled
+        self._forks = forks
         self._engines: dict[tuple[str, bool], Engine] = {}
 
     @cached_property
@@ -87,7 +92,7 @@ class Services:
     @cached_property
     def ledger_unchecked(self) -> Ledger:
         """The ledger as it is, for those who upgrade or examine it."""
-        return Ledger(open_engine(self.settings.database_url, pooled=self._pooled), self.clock)
+        return Ledger(open_engine(self.settings.database_url, forks=self._forks), self.clock)
 
     def upgraded_ledger(self) -> Ledger:
         """The ledger, made or upgraded first: for `run --here`, which needs nothing else. Raises LedgerUnavailable."""
@@ -120,7 +125,7 @@ class Services:
         key = (url, read_only)
         if key not in self._engines:
             parsed = database_url(url, self.settings.project)
-            self._engines[key] = make_engine(parsed, pooled=self._pooled, read_only=read_only)
+            self._engines[key] = make_engine(parsed, forks=self._forks, read_only=read_only)
         return self._engines[key]
 
     def _database_url(self, name: str | None) -> str:
@@ -135,27 +140,55 @@ class Services:
         return str(resolve(name, self.environ, self.redactor, self.settings.project))
 
     @cached_property
-    def smtp(self) -> SmtpSettings:
-        """The mail server of AUTOMATION_SMTP_URL. Raises InvalidInput when it is not set or cannot be used."""
-        from automation.mail.settings import parse_smtp_url
+    def mail(self) -> MailServers:
+        """The mail servers by name: that of AUTOMATION_SMTP_URL, and those of automation.toml."""
+        return MailServers(self.settings, self.environ, self.redactor, self.clock)
 
-        if self.settings.smtp_url is None:
+    @cached_property
+    def digests(self) -> Mapping[str, Digest]:
+        """Those of automation.toml, by name."""
+        return load_digests(self.settings.project)
+
+    def mail_server(self, name: str = "default") -> MailServer | None:
+        """The server, or None where its mails are captured. Raises UnknownName, SettingsInvalid, SecretMissing."""
+        return self.mail.find(name)
+
+    @property
+    def smtp(self) -> SmtpSettings:
+        """The default mail server. Raises InvalidInput when there is none, or it cannot be used."""
+        server = self.mail_server()
+        if server is None:
             raise InvalidInput(
                 "AUTOMATION_SMTP_URL is not set; write smtp://user:password@host:587?from=you@example.com"
             )
-        return parse_smtp_url(self.settings.smtp_url, insecure=self.settings.smtp_insecure)
+        return server.smtp
+
+    def mail_sender(self, server: str = "default") -> str:
+        """Who a mail without `from` comes from, through this server."""
+        found = self.mail_server(server)
+        return (found.smtp.sender if found else "") or f"automation@{socket.gethostname()}"
 
     @cached_property
-    def mail_sender(self) -> str:
-        """Who a mail without `from` comes from."""
-        named = self.smtp.sender if self.settings.smtp_url else None
-        return named or f"automation@{socket.gethostname()}"
+    def hosts(self) -> Hosts:
+        """Turns at hosts, shared with every worker of the project: in Redis while it answers, else in the ledger."""
+        from automation.broker.endpoints import endpoints
+        from automation.ledger.hosts import LedgerHosts
+        from automation.limits.shared_hosts import SharedHosts
+
+        def in_redis() -> Hosts:
+            from automation.limits.redis_hosts import RedisHosts
+
+            return RedisHosts(endpoints(self.settings).redis_url, self.settings.key_prefix)
+
+        # An embedded broker runs only while `up` does; that `run --here` does without it is no news.
+        told = logging.DEBUG if self.settings.embedded_broker else logging.INFO
+        return SharedHosts(in_redis, lambda: LedgerHosts(self.ledger.engine, self.clock), self.clock, told=told)
 
     def http_client(self) -> Client:
         """A client for one attempt; whoever asked closes it."""
         from automation.net.client import Client
 
-        return Client(clock=self.clock)
+        return Client(clock=self.clock, proxy=self.settings.http_proxy)
 
     def workdir(self) -> tempfile.TemporaryDirectory[str]:
         """A folder for one attempt, in the data folder, so that finished files move without a copy."""
@@ -173,9 +206,9 @@ class Services:
 
 
 def build_services(
-    root: Path, *, clock: Clock | None = None, environ: Mapping[str, str] | None = None, pooled: bool = True
+    root: Path, *, clock: Clock | None = None, environ: Mapping[str, str] | None = None, forks: bool = False
 ) -> Services:
     """The services for the project in this folder. Raises SettingsInvalid."""
     environ = environment() if environ is None else environ
     settings = read_settings(root, environ)
-    return Services(settings, with_dotenv(root, environ), clock or SystemClock(), pooled=pooled)
+    return Services(settings, with_dotenv(root, environ), clock or SystemClock(), forks=forks)

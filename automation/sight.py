@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,32 @@ class Sight:
             return False
         told = process.info.get("since_boot", process.started_at.timestamp() - psutil.boot_time())
         return bool(abs(started - told) < _SAME_START_SECONDS)
+
+
+def mark_of_this_process() -> str:
+    """Words that tell this process from any other one, for what it holds by itself; asked anew after a fork."""
+    pid = os.getpid()
+    return f"{_host()} {pid} {_since_boot(pid):.1f}"
+
+
+def is_gone(mark: str) -> bool:
+    """Whether the process of this mark is known to be dead: it was on this host, and is no more."""
+    host, _, rest = mark.rpartition(" ")[0].rpartition(" ")
+    pid, _, started = mark[len(host) + 1 :].partition(" ")
+    if host != _host() or not rest or not pid.isdigit():
+        return False
+    try:
+        if psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE:
+            return True
+        return abs(_since_boot(int(pid)) - float(started)) >= _SAME_START_SECONDS
+    except psutil.NoSuchProcess:
+        return True
+
+
+def running(processes: Iterable[ProcessRow]) -> list[ProcessRow]:
+    """Those that are there, as far as this host can tell: one of it that was killed has a sign of life for a while yet."""
+    here = _host()
+    return [process for process in processes if process.host != here or Sight.is_alive(process)]
 
 
 def _since_boot(pid: int) -> float:

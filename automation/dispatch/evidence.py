@@ -24,6 +24,7 @@ from automation.project.definition import definition
 from automation.project.fires import coming, fire_before, fire_from
 from automation.project.model import Job, Project, Schedule
 from automation.project.order import breaker_for, overlap_key_of
+from automation.sight import running
 
 _TICK = timedelta(microseconds=1)
 #: How far around a moment a fire is looked for whose rule counts from the end of the run before.
@@ -95,8 +96,9 @@ def _job_facts(ledger: Ledger | None, job: Job | None, name: str, now: datetime)
         differs=tuple(differs),
         states=states,
         fires={schedule: number for (_, schedule), number in occurrences.fires(counted).items()} if counted else {},
+        forgotten={one: until for (_, one), until in occurrences.forgotten((name, one) for one in states).items()},
         open_runs=tuple(occurrences.open_runs([key]).get(key, ())),
-        processes=tuple(ledger.processes.alive()),
+        processes=tuple(running(ledger.processes.alive())),
         breaker=_breaker(ledger, job) if job else None,
         ahead=tuple(_ahead(ledger, job)) if job else (),
     )

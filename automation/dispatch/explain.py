@@ -58,6 +58,8 @@ def _verdict(job: JobFacts, fire: FireFacts, chain: list[Step]) -> str:
         return f"it did not run ({state})"
     first = next((step for step in chain if step.stops), None)
     if fire.planned_time <= job.now:
+        if any(step.fact == "forgotten" for step in chain):
+            return "what became of it is no longer kept"
         return "it did not run" if first else "it has not been decided"
     return "it will not run, as things are" if first else f"it is to run at {fire.shown(fire.planned_time)}"
 

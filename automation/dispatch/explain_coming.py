@@ -49,6 +49,11 @@ def undecided_steps(job: JobFacts, fire: FireFacts) -> Iterator[Step]:
     if state is not None and state.cursor < fire.nominal_time:
         yield Step("undecided", f"It is not decided yet: the scheduler has decided up to {fire.shown(state.cursor)}.")
         yield from coming_steps(job, fire)
+    elif (until := job.forgotten.get(fire.schedule_id or "")) is not None and fire.nominal_time <= until:
+        text = f"What became of this schedule's fires up to {fire.shown(until)} is kept no longer than [retention] says"
+        yield Step(
+            "forgotten", f"{text}: it was decided and its run is gone from the ledger, or it was never one.", until
+        )
     elif state is not None and _is_spent(job, fire):
         yield from _count(job, fire)
         yield Step("unknown", "After that nothing is recorded any more.")

@@ -12,9 +12,9 @@ from datetime import timedelta
 from automation.dispatch.facts import FireFacts, JobFacts, Step
 from automation.dispatch.reasons import word_of
 from automation.ledger.gates import Standing
-from automation.ledger.rows import AttemptRow, ProcessRow, RunRow, since_queued
+from automation.ledger.rows import AttemptRow, ProcessRow, RunRow, since_queued, skipped_itself
 from automation.ledger.states import OPEN, State
-from automation.text import count, format_duration, printable
+from automation.text import count, format_duration, one_line
 
 _LONGEST = 500
 _NONE = timedelta()
@@ -76,9 +76,10 @@ def _attempt(run: RunRow, one: AttemptRow) -> Iterator[Step]:
         return
     took = format_duration(one.finished_at - one.started_at)
     cause = " ".join(part for part in (one.failure_class, one.code) if part)
-    message = printable(one.message, _LONGEST) if one.message else ""
+    message = one_line(one.message, _LONGEST)
     why = ": ".join(part for part in (cause, message) if part)
-    text = f"Attempt {one.attempt} {_OUTCOMES.get(str(one.outcome), str(one.outcome))} after {took}"
+    ended = "skipped the run" if skipped_itself(run, one) else _OUTCOMES.get(str(one.outcome), str(one.outcome))
+    text = f"Attempt {one.attempt} {ended} after {took}"
     yield Step("outcome", f"{text}: {why}." if why else f"{text}.", one.finished_at, run=run.id)
 
 
@@ -88,7 +89,7 @@ def _waiting(job: JobFacts, fire: FireFacts, run: RunRow) -> Iterator[Step]:
         yield from _at_work(job, fire, run)
         return
     if run.reason:
-        yield Step("state", f"It is {run.state}: {printable(run.reason, _LONGEST)}.", run=run.id)
+        yield Step("state", f"It is {run.state}: {one_line(run.reason, _LONGEST)}.", run=run.id)
     if run.due_at > job.now:
         yield Step("due", f"It begins again no sooner than {fire.shown(run.due_at)}.", run.due_at, run=run.id)
         return
@@ -148,7 +149,7 @@ def _tells_more(fire: FireFacts, run: RunRow) -> bool:
 
 
 def _end(run: RunRow) -> str:
-    because = f": {printable(run.reason, _LONGEST)}" if run.reason else ""
+    because = f": {one_line(run.reason, _LONGEST)}" if run.reason else ""
     ends = {
         State.SUCCEEDED: "The run succeeded",
         State.DEAD: f"The run is dead after {count(run.attempt, 'attempt')}",

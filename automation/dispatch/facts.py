@@ -57,6 +57,7 @@ class JobFacts:
     differs: the keys in which the files differ from it.
     states: its active schedules, by id.
     fires: how many runs each has had.
+    forgotten: up to when what became of a schedule's fires may be no longer kept, by its id.
     open_runs: those of its overlap key, the oldest first.
     processes: those that have reported within the last seconds.
     breaker: that of its runs, where it is not closed.
@@ -74,6 +75,7 @@ class JobFacts:
     differs: tuple[str, ...] = ()
     states: Mapping[str, ScheduleState] = field(default_factory=dict)
     fires: Mapping[str, int] = field(default_factory=dict)
+    forgotten: Mapping[str, datetime] = field(default_factory=dict)
     pauses: tuple[PauseRow, ...] = ()
     open_runs: tuple[OpenRun, ...] = ()
     processes: tuple[ProcessRow, ...] = ()

@@ -22,6 +22,9 @@ def targets_of(job: Job, *schedule_ids: str) -> set[tuple[str, str]]:
 
 def concerning(job: Job, schedule_id: str, pauses: Iterable[PauseRow]) -> list[PauseRow]:
     """The pauses of this schedule, its job, one of the job's tags, or everything."""
+    pauses = tuple(pauses)
+    if not pauses:
+        return []
     targets = targets_of(job, schedule_id)
     return [pause for pause in pauses if (pause.level, pause.target) in targets]
 

@@ -25,6 +25,8 @@ RULES = {
     "upstream": "A job with after, after_failure or after_any runs when what it says of the jobs before it has come true; else it "
     "is skipped, and so is what follows it. If a dead run before it is brought back and succeeds, it runs after all.",
     "disabled": "A job that says enabled = false, or has a problem, does not follow others; what follows it is skipped.",
+    "removed": "Jitter or a calendar had put it off when its schedule was taken out of the files; what has no schedule any more does "
+    "not run.",
     "united": "With unite = true, fires of several schedules at one instant are one run, that of the schedule that stands "
     "first.",
     "waits": "A limit holds over all workers, whatever asked for a run, and so does a breaker that is open: those that may not "

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from automation.ledger.alarm import alerts_of
 from automation.ledger.circuit import breaker_of
 from automation.ledger.ledger import Ledger
 from automation.ledger.rows import ProcessRow, RunRow, since_queued
@@ -80,7 +81,7 @@ def lose(ledger: Ledger, run: RunRow, why: str, now: datetime, *, alone: bool = 
         it from the second time on.
     """
     verdict = loss_verdict(run, why, now, counts=alone or _shared_before(ledger, run))
-    if not ledger.runs.finish(run.id, run.attempt, verdict, breaker_of(run.spec)):
+    if not ledger.runs.finish(run.id, run.attempt, verdict, breaker_of(run.spec), alerts_of(run.spec)):
         return False
     _log.warning("Run %s of job %s was lost in attempt %d: %s", run.id, run.job, run.attempt, why)
     return True

@@ -90,7 +90,7 @@ def check_capture() -> Check:
     return ok("smtp", "No AUTOMATION_SMTP_URL: mails are captured in the outbox folder, nothing is sent")
 
 
-def check_smtp(where: str, tls: str, sender: str, problem: str | None) -> Check:
+def check_smtp(where: str, tls: str, sender: str, problem: str | None, setting: str = "AUTOMATION_SMTP_URL") -> Check:
     """Whether the mail server takes us, and whether what we say is protected on its way.
 
     Parameters
@@ -98,11 +98,12 @@ def check_smtp(where: str, tls: str, sender: str, problem: str | None) -> Check:
     where: host and port.
     tls: `required`, `implicit` or `none`.
     problem: why it does not; None when it does.
+    setting: where the server is named.
     """
     if problem:
-        return fail("smtp", f"{where}: {problem.rstrip('.')}; mails wait in the outbox. Look at AUTOMATION_SMTP_URL")
+        return fail("smtp", f"{where}: {problem.rstrip('.')}; mails wait in the outbox. Look at {setting}")
     if not sender:
-        return warn("smtp", f"{where} takes us, but no sender is set; add from=you@example.com to AUTOMATION_SMTP_URL")
+        return warn("smtp", f"{where} takes us, but no sender is set; add from=you@example.com to {setting}")
     return ok("smtp", f"{where} takes us, {'without TLS' if tls == 'none' else 'with TLS'}, from {sender}")
 
 

@@ -10,36 +10,29 @@ from collections.abc import Mapping
 
 from automation.errors import InvalidInput
 from automation.project.keys import DATABASE
+from automation.project.named import named_table, named_tables
 from automation.project.plain_secrets import REFUSAL, plain_secrets
-from automation.project.policies import name_problem
 from automation.project.values import Notes, Reader, Secrets, Table
 
 
 def read_databases(top: Table, notes: Notes, secrets: Secrets, plain_secrets_allowed: bool) -> Mapping[str, str]:
     """The URLs by name, references unresolved; those with a problem are noted and left out."""
-    declared = top.child("databases")
+    declared = named_tables(top, "databases", notes, secrets)
     if declared is None:
-        if "databases" in top.values:
-            Reader([top], notes, secrets).refuse(top, "databases", "write tables: [databases.NAME]")
         return {}
     urls: dict[str, str] = {}
     for name in declared.values:
-        own = Notes(secrets.redactor)
+        own = notes.beside()
         url = _read_database(declared, name, own, secrets, plain_secrets_allowed)
-        for problem in own:
-            notes.add(problem)
+        notes.take(own)
         if own.first_error is None:
             urls[name] = url
     return urls
 
 
 def _read_database(declared: Table, name: str, notes: Notes, secrets: Secrets, plain_secrets_allowed: bool) -> str:
-    unsafe = name_problem(name)
-    if unsafe:
-        notes.at(declared, [name], unsafe, on_key=True)
-    table = declared.child(name)
+    table = named_table(declared, name, 'url = "…"', notes, secrets)
     if table is None:
-        Reader([declared], notes, secrets).refuse(declared, name, f'write a table: [databases.{name}] url = "…"')
         return ""
     reader = Reader([table], notes, secrets)
     reader.known_keys(table, DATABASE)

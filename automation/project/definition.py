@@ -6,9 +6,11 @@ Never: says where the job stands in a file; resolves a reference.
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import fields
 from datetime import timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 from automation.project.after import After
 from automation.project.model import BreakerPolicy, Job, Overlap, Schedule, Timing, Uniqueness
@@ -39,11 +41,31 @@ def definition(job: Job) -> dict[str, Any]:
         "overlap": _values(job.overlap),
         "unique": _values(job.unique),
         "breaker": _values(job.breaker),
+        "alerts": job.alerts and job.alerts.to_json(),
         "limits": [{**one.limit.to_json(), "key": one.key} for one in job.limits],
         "unite": job.unite,
         **_values(job.after),
         "pause_after_failures": job.pause_after_failures,
     }
+
+
+class Definitions(Mapping[str, dict[str, Any]]):
+    """The definitions of these jobs by name, each made when it is asked for: all at once take more room than the jobs."""
+
+    def __init__(self, jobs: Mapping[str, Job]) -> None:
+        self._jobs = jobs
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        return definition(self._jobs[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._jobs
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._jobs)
+
+    def __len__(self) -> int:
+        return len(self._jobs)
 
 
 def _schedule(schedule: Schedule) -> dict[str, Any]:
@@ -58,7 +80,12 @@ def _schedule(schedule: Schedule) -> dict[str, Any]:
 
 def _values(policy: Timing | Overlap | Uniqueness | BreakerPolicy | Planning | After) -> dict[str, Any]:
     """Every field of a policy, so that one added to it is part of the definition without a word here."""
-    return {one.name: _plain(getattr(policy, one.name)) for one in fields(policy)}
+    return {name: _plain(getattr(policy, name)) for name in _names(cast("Hashable", type(policy)))}
+
+
+@lru_cache
+def _names(policy: Hashable) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(cast("type[Timing]", policy)))
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from automation.ledger.alarm import Alerts
 from automation.ledger.limit import Rate
 from automation.project.jobs import Declared
 from automation.project.load import load_declared
@@ -24,7 +25,7 @@ from automation.triggers.calendar import Calendar
 _KEYS = {"mode": "overlap", "key": "overlap_key"}
 _OF_JOB = (
     "name", "schedules", "path", "line", "problem", "params", "retry", "overlap", "unique", "limiting", "limits", "after",
-    "lineage", "breaker",
+    "lineage", "breaker", "alerts",
 )  # fmt: skip
 _OF_SCHEDULE = ("id", "trigger", "spec", "line", "column", "timing", "planning")
 
@@ -81,6 +82,11 @@ def _of_job(declared: Declared) -> Iterator[_Row]:
     breaker = [inner for table in layers if (inner := table.child("breaker"))]
     for one in fields(job.breaker):
         yield ("breaker", one.name), getattr(job.breaker, one.name), breaker
+    alerts = [inner for table in layers if (inner := table.child("alerts"))]
+    told = job.alerts or Alerts()
+    yield ("alerts", "channels"), tuple(address for address, _ in told.targets), alerts
+    for key, value in _fields(told, without=("targets",)):
+        yield ("alerts", key), value, alerts
     retry = [inner for table in layers if (inner := table.child("retry"))]
     for key, value in _fields(job.retry):
         yield ("retry", key), value, retry
@@ -140,5 +146,5 @@ def _found(key: tuple[str, ...], value: Any, tables: Sequence[Table], declared: 
     line, _ = holder.source.positions.locate((*holder.path, key[-1]))
     own = declared.reader.layers[0].path
     inside = holder.path[: len(own)] == own
-    table = "" if inside else dotted(step for step in holder.path if step not in ("retry", "breaker"))
+    table = "" if inside else dotted(step for step in holder.path if step not in ("retry", "breaker", "alerts"))
     return Effective(dotted(key), value, holder.source.shown, line, table)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from automation.ledger.upstream import taking
 from automation.project.after import After
 from automation.project.keys import AFTER, PLANNING, TIMING
-from automation.project.policies import name_problem
+from automation.project.model import Overlap, Uniqueness
+from automation.project.policies import name_problem, parameters_in
 from automation.project.values import Reader, Table
 from automation.text import printable
 from automation.triggers.parse import KINDS
@@ -35,6 +36,22 @@ def read_after(own: Reader, table: Table) -> After:
             own.notes.at(table, [key], message, on_key=True)
     each = own.text("for_each", "", _list_problem) or None
     return After(**found, for_each=each)
+
+
+def check_each(own: Reader, table: Table, after: After, overlap: Overlap, unique: Uniqueness) -> None:
+    """Note what would keep all elements of a list but one from running."""
+    if after.for_each is None:
+        return
+    if table.values.get("overlap") in ("queue_one", "cancel_running"):
+        message = f'overlap = "{overlap.mode}" means nothing beside for_each, as each element is wanted; remove one'
+        own.notes.at(table, ["overlap"], message, on_key=True)
+    if unique.unique_key is not None and not parameters_in(unique.unique_key):
+        message = (
+            f"all elements of for_each would have the unique_key '{printable(unique.unique_key, 60)}', and one of them would "
+            'run; name the parameter that takes {{ item }}: unique_key = "{{ params.NAME }}"'
+        )
+        key = "unique_key" if "unique_key" in table.values else "for_each"
+        own.notes.at(table, [key], message, on_key=True)
 
 
 def _list_problem(text: str) -> str | None:

@@ -14,9 +14,10 @@ from typing import Any
 from automation.ledger.graph import Graph, Node
 from automation.ledger.rows import NewRun
 from automation.ledger.states import Kind
+from automation.ledger.unique_key import REPLACE_WAITING
 from automation.project.after import Lineage
 from automation.project.model import Job
-from automation.project.order import overlap_key_of, spec_of
+from automation.project.order import overlap_key_of, spec_of, unique_key_of
 from automation.text import instant
 
 _FIRED = (Kind.SCHEDULED, Kind.CATCHUP)
@@ -126,10 +127,21 @@ def node_of(
         spec=replace(spec, upstream=before).to_json(),
         overlap_key=overlap_key_of(job, params),
         max_running=None if job.overlap.mode == "allow" else job.overlap.max_running,
+        overlap="" if for_each is not None else job.overlap.mode,
+        max_queued=job.overlap.max_queued,
+        unique=_unique(job, params),
         for_each=for_each,
         first=first,
         **how,
     )
+
+
+def _unique(job: Job, params: Mapping[str, Any]) -> dict[str, Any] | None:
+    key, held = unique_key_of(job, params), job.unique.unique_for
+    if key is None:
+        return None
+    seconds = None if held is None or job.unique.on_conflict == REPLACE_WAITING else held.total_seconds()
+    return {"key": key, "on_conflict": job.unique.on_conflict, "seconds": seconds}
 
 
 def _refusal(job: Job) -> str | None:

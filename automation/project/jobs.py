@@ -11,13 +11,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from automation.plugin import PluginSpec
-from automation.project.following import read_after
+from automation.project.channels import Channels, read_alerts
+from automation.project.following import check_each, read_after
 from automation.project.keys import JOB, RETRY
 from automation.project.limits import NamedLimits, check_keys, check_limiting, limits_of_job, read_limiting
+from automation.project.mail import DEFAULT
 from automation.project.model import BreakerPolicy, Job, Queue, Schedule
 from automation.project.params import (
     check_database_names,
     check_params,
+    check_server_names,
     check_template_names,
     jsonable,
     leaves,
@@ -59,7 +62,7 @@ class Surroundings:
     Parameters
     ----------
     defaults: tables behind the job's own, the nearest first; those of its tags come before them.
-    databases: the names that `automation.toml` declares.
+    databases, mail_servers: the names that `automation.toml` declares.
     calendars, tags, limits, queues: those of the project, by name.
     template_problem: what is wrong with the template of a name.
     """
@@ -74,6 +77,8 @@ class Surroundings:
     template_problem: Callable[[str], str | None] = lambda _name: None
     limits: NamedLimits = field(default_factory=dict)
     queues: Mapping[str, Queue] = field(default_factory=dict)
+    mail_servers: frozenset[str] = frozenset()
+    channels: Channels = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,7 @@ def read_job(table: Table, around: Surroundings) -> Declared:
     _check_parameters(reader, "overlap_key", overlap.key, spec)
     _check_parameters(reader, "unique_key", unique.unique_key, spec)
     after = read_after(own, table)
+    check_each(own, table, after, overlap, unique)
     if not after.jobs:
         check_taken(table, after, (), notes)
     schedules = () if after.jobs else read_schedules(reader, table, around.calendars)
@@ -131,6 +137,7 @@ def read_job(table: Table, around: Surroundings) -> Declared:
         overlap=overlap,
         unique=unique,
         breaker=_breaker(reader, spec),
+        alerts=read_alerts(reader, around.channels),
         unite=_unite(own, table, schedules),
         pause_after_failures=read_pause_after_failures(reader),
         replaces=_replaces(own, table, name),
@@ -261,6 +268,8 @@ def _params(own: Reader, table: Table, spec: PluginSpec | None, around: Surround
         check_params(inner, inside, spec.parameters, own.notes, around.secrets)
         if around.registry.origins.get(spec.name) == SHIPPED:
             check_database_names(inner, inside, around.databases, own.notes)
+            if spec.name == "email":
+                check_server_names(inner, {DEFAULT, *around.mail_servers}, own.notes)
             check_template_names(inner, inside, around.template_problem, own.notes)
     return dict(jsonable(values, inside))
 

@@ -19,7 +19,7 @@ AFTER = ("after", "after_failure", "after_any")
 #: What jobs take from the tables of their tags, and from `[defaults]`.
 TAG = (
     "timezone", "queue", "priority", "timeout", "kill_after", "max_memory", "retry", "enabled",
-    *TIMING, *PLANNING, *OVERLAP, *UNIQUE, *LIMITING, "breaker", "pause_after_failures",
+    *TIMING, *PLANNING, *OVERLAP, *UNIQUE, *LIMITING, "breaker", "alerts", "pause_after_failures",
 )  # fmt: skip
 INHERITED = (*TAG, "tags")
 _RULE = (
@@ -34,16 +34,35 @@ RETRY = (
     "respect_retry_after", "retry_after_max", "total_deadline", "max_snoozes", "retry_until_next", "on_exhausted",
 )  # fmt: skip
 SCHEDULE_FILE = ("jobs", "defaults", "calendars", "tags")
-PROJECT_FILE = ("databases", "defaults", "calendars", "tags", "queues", "limits", "retention")
-PROJECT_ONLY = ("databases", "queues", "limits", "retention")
+PROJECT_FILE = (
+    "databases",
+    "defaults",
+    "calendars",
+    "tags",
+    "queues",
+    "limits",
+    "mail",
+    "channels",
+    "digests",
+    "webhooks",
+    "retention",
+)
+PROJECT_ONLY = ("databases", "queues", "limits", "mail", "channels", "digests", "webhooks", "retention")
 DATABASE = ("url",)
+MAIL_SERVER = ("url", "rate", "connections", "oauth2", "dkim")
+MAIL_OAUTH2 = ("token_url", "client_id", "client_secret", "refresh_token", "scope")
+MAIL_DKIM = ("selector", "domain", "key")
 QUEUE = ("max_waiting", "max_running", "workers")
 LIMIT = ("max_running", "rate", "key")
+DIGEST = ("closes", "timezone", "subject")
+CHANNEL = ("to", "server")
+WEBHOOK = ("job", "secret", "take")
+ALERTS = ("channels", "on", "after_failures", "late_after")
 BREAKER = ("failures", "open_for", "key", "on")
 RETENTION = ("succeeded", "skipped", "dead", "logs", "artifacts", "outbox", "keep_last")
 
 _LATER_JOB = (
-    "pause", "paused", "pause_until", "alerts",
+    "pause", "paused", "pause_until",
     "calendars", "group", "expect_success_every", "max_duration",
 )  # fmt: skip
 #: What other programs call it.
@@ -54,8 +73,8 @@ _ELSEWHERE = {
     "rate_limit": "rate", "throttle": "rate", "concurrency": "max_running", "pools": "limits",
     "circuit_breaker": "breaker",
 }  # fmt: skip
-_LATER_FILE = ("groups", "channels")
-_LATER_PROJECT = (*_LATER_FILE, "plugins", "web", "alerts")
+_LATER_FILE = ("groups",)
+_LATER_PROJECT = (*_LATER_FILE, "plugins", "web")
 _LATER_DATABASE = ("schema", "read_only", "pool", "timeout")
 
 

@@ -14,6 +14,7 @@ from automation.ledger.limit import RATE_GRAMMAR, Limit, Rate
 from automation.plugin import PluginSpec
 from automation.project.keys import LIMIT, LIMITING
 from automation.project.model import DeclaredLimit, Job, Limiting, Queue
+from automation.project.named import named_table, named_tables
 from automation.project.policies import MAX_RUNNING, name_problem, parameters_in, template_problem
 from automation.project.values import Notes, Reader, Secrets, Table
 from automation.text import nearest, printable
@@ -37,10 +38,8 @@ NamedLimits = Mapping[str, NamedLimit]
 
 def read_limits(top: Table, notes: Notes, secrets: Secrets) -> NamedLimits:
     """The limits by name, those with a problem included."""
-    declared = top.child("limits")
+    declared = named_tables(top, "limits", notes, secrets)
     if declared is None:
-        if "limits" in top.values:
-            Reader([top], notes, secrets).refuse(top, "limits", "write tables: [limits.NAME]")
         return {}
     found: dict[str, NamedLimit] = {}
     for name in declared.values:
@@ -122,12 +121,8 @@ def _named(reader: Reader, number: int, name: str, known: NamedLimits) -> Iterat
 
 
 def _read_limit(declared: Table, name: str, notes: Notes, secrets: Secrets) -> DeclaredLimit | None:
-    unsafe = name_problem(name)
-    if unsafe:
-        notes.at(declared, [name], unsafe, on_key=True)
-    table = declared.child(name)
+    table = named_table(declared, name, 'rate = "30/m"', notes, secrets)
     if table is None:
-        Reader([declared], notes, secrets).refuse(declared, name, f'write a table: [limits.{name}] rate = "30/m"')
         return None
     reader = Reader([table], notes, secrets)
     reader.known_keys(table, LIMIT)

@@ -14,13 +14,16 @@ from functools import cache, partial
 from pathlib import Path
 
 from automation.errors import Problem, ProjectInvalid
+from automation.project.channels import Channels, read_channels
 from automation.project.databases import read_databases
+from automation.project.digests import read_digests
 from automation.project.files import SCHEDULES, project_file, schedule_files
 from automation.project.jobs import Declared, Surroundings, check_defaults, read_job
 from automation.project.keys import AFTER, DEFAULTS, PROJECT_FILE, PROJECT_ONLY, SCHEDULE_FILE, TAG
 from automation.project.limits import NamedLimits, check_limits_used, read_limits
 from automation.project.lineage import link
-from automation.project.model import Job, Project, Queue
+from automation.project.mail import read_mail
+from automation.project.model import Job, Project, Queue, Webhook
 from automation.project.names import check_replaced, check_tags_used, refuse_twice
 from automation.project.policies import name_problem
 from automation.project.queues import check_queues_used, read_queues
@@ -29,6 +32,7 @@ from automation.project.shared import File, Tags, read_calendars, read_tags
 from automation.project.source import Source, bears_on, parse_source, read_source, read_text
 from automation.project.timing import Calendars
 from automation.project.values import Notes, Reader, Secrets, Table
+from automation.project.webhooks import check_webhooks, read_webhooks
 from automation.registry import Registry, shipped_folder
 
 
@@ -115,7 +119,10 @@ class _Loading:
         self.declared: dict[str, Declared] = {}
         self.databases: Mapping[str, str] = {}
         self._queues: Mapping[str, Queue] = {}
+        self._mail_servers: frozenset[str] = frozenset()
         self._limits: NamedLimits = {}
+        self._channels: Channels = {}
+        self._webhooks: Mapping[str, Webhook] = {}
         self._project: File | None = None
         self._project_block: Problem | None = None
         self._database_names: frozenset[str] = frozenset()
@@ -139,7 +146,7 @@ class _Loading:
         if self.only is None:
             self._check_names()
         problems = sorted(self.notes, key=lambda problem: (str(problem.path), problem.line, problem.column))
-        return Project(self.root, self.jobs, self.databases, tuple(problems))
+        return Project(self.root, self.jobs, self.databases, tuple(problems), self._webhooks)
 
     def _project_file(self) -> File | None:
         """`automation.toml`, if there is one."""
@@ -164,11 +171,15 @@ class _Loading:
         return File(top, (*((defaults,) if defaults else ()), *(self._project.defaults if self._project else ())))
 
     def _read_project_file(self, file: File) -> None:
-        """Databases, queues, limits, and defaults for every file."""
+        """Databases, mail servers, queues, limits, and defaults for every file."""
         self._project_block = self._check_defaults(file)
         self._database_names = frozenset(load_databases(self.root))
         allowed = Reader(file.defaults, self.notes.beside(), self.secrets).flag("allow_plain_secrets", False)
         self.databases = read_databases(file.top, self.notes, self.secrets, allowed)
+        self._mail_servers = read_mail(file.top, self.notes, self.secrets, allowed)
+        self._channels = read_channels(file.top, self.notes, self.secrets, self._mail_servers)
+        read_digests(file.top, self.notes, self.secrets)
+        self._webhooks = read_webhooks(file.top, self.notes, self.secrets, allowed)
         self._queues = read_queues(file.top, self.notes, self.secrets)
         self._limits = read_limits(file.top, self.notes, self.secrets)
         # What it says is read by those who delete, each time that they begin; here it is only checked.
@@ -189,6 +200,8 @@ class _Loading:
             self._template_problem,
             self._limits,
             self._queues,
+            self._mail_servers,
+            self._channels,
         )
         declared = top.values.get("jobs", {})
         if not isinstance(declared, dict):
@@ -257,6 +270,7 @@ class _Loading:
         if self._project:
             check_queues_used(self._project.top, self._queues, self.jobs, self.notes)
             check_limits_used(self._project.top, self._limits, self.jobs, self.notes)
+            check_webhooks(self._project.top, self._webhooks, self.jobs, self.registry, self.notes)
         for name, replaced in check_replaced(self.declared, self.notes).items():
             self.jobs[name] = replace(self.jobs[name], problem=self.jobs[name].problem or str(replaced))
         link(self.declared, self.jobs, self.notes)

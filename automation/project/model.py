@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from automation.errors import Problem, UnknownName
+from automation.ledger.alarm import Alerts
 from automation.ledger.limit import Limit, Rate
 from automation.ledger.unique_key import RETURN_EXISTING
 from automation.project.after import After, Lineage
@@ -208,6 +209,7 @@ class Job:
     limiting: Limiting = Limiting()
     limits: tuple[DeclaredLimit, ...] = ()
     breaker: BreakerPolicy = BreakerPolicy()
+    alerts: Alerts | None = None
     unite: bool = False
     pause_after_failures: int = 0
     max_memory: int = 0
@@ -237,6 +239,22 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Webhook:
+    """An address that another program calls so that a job runs.
+
+    Parameters
+    ----------
+    secrets: any of them proves the caller; references unresolved.
+    take: parameters of the job that the body's fields of these names set.
+    """
+
+    name: str
+    job: str
+    secrets: tuple[str, ...] = field(repr=False)
+    take: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Project:
     """Everything that one folder declares.
 
@@ -245,12 +263,14 @@ class Project:
     jobs: by name, those with a problem included, in the order of files and lines.
     databases: URLs by name, references unresolved.
     problems: errors and warnings of all files, in the order of files and lines.
+    webhooks: by name, those without a problem.
     """
 
     root: Path
     jobs: Mapping[str, Job] = field(default_factory=dict)
     databases: Mapping[str, str] = field(default_factory=dict, repr=False)
     problems: tuple[Problem, ...] = ()
+    webhooks: Mapping[str, Webhook] = field(default_factory=dict)
 
     @property
     def errors(self) -> tuple[Problem, ...]:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from automation.ledger.alarm import Alerts, alerts_of
 from automation.ledger.circuit import Breaker, breaker_of
 from automation.ledger.ids import new_id
 from automation.ledger.limit import Limit, limits_of
@@ -44,6 +45,7 @@ class RunSpec:
     pause_after_failures: so many final failures in a row pause the job; 0 is never.
     max_memory: an attempt whose process holds more bytes is ended by force; 0 is never.
     limits, breaker: what it passes before it begins.
+    alerts: whom its end is told.
     upstream: the jobs before it, of which its params may take something.
     item: the element of a list that it is for, alone; empty for a run that is for none.
     flaw: why it cannot be done, known since it was recorded.
@@ -62,6 +64,7 @@ class RunSpec:
     max_memory: int = 0
     limits: tuple[Limit, ...] = ()
     breaker: Breaker | None = None
+    alerts: Alerts | None = None
     upstream: tuple[str, ...] = ()
     item: tuple[Any, ...] = ()
     flaw: str | None = None
@@ -69,8 +72,10 @@ class RunSpec:
     def to_json(self) -> dict[str, Any]:
         """The form in the ledger; whoever follows nobody has no word of it."""
         follows = {"upstream": list(self.upstream)} if self.upstream else {}
+        told = {"alerts": self.alerts.to_json()} if self.alerts else {}
         return {
             **follows,
+            **told,
             "params": dict(self.params),
             "timeout": self.timeout.total_seconds(),
             "kill_after": self.kill_after.total_seconds(),
@@ -108,6 +113,7 @@ class RunSpec:
             max_memory=stored.get("max_memory", 0),
             limits=tuple(limits_of(stored)),
             breaker=breaker_of(stored),
+            alerts=alerts_of(stored),
             upstream=tuple(stored.get("upstream", ())),
             item=(stored["item"],) if "item" in stored else (),
             flaw=stored.get("flaw"),
@@ -144,6 +150,7 @@ def spec_of(
         max_memory=job.max_memory,
         limits=_limits_for(job, params),
         breaker=breaker_for(job, params),
+        alerts=job.alerts,
         upstream=job.lineage.before(job.name) if job.lineage is not None else (),
     )
 
@@ -207,8 +214,7 @@ def run_of(
         max_running=max_running,
         expires_at=expires_at,
         batch=batch,
-        # A backfill is asked for occurrence by occurrence, each of which is wanted.
-        unique=None if kind is Kind.BACKFILL else unique_of(job, spec.params, now),
+        unique=unique_of(job, spec.params, now),
     )
 
 

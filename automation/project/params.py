@@ -7,7 +7,7 @@ Never: keeps a resolved value: references are resolved to check them, and then f
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
@@ -82,6 +82,15 @@ def check_database_names(table: Table, inside: Sequence[Leaf], known: frozenset[
         meant = nearest(text, names)
         hint = f"did you mean '{meant}'?" if meant else f'write [databases.{printable(text, 60)}] url = "…" there'
         notes.at(table, path, f"there is no database '{printable(text, 60)}' in automation.toml; {hint}")
+
+
+def check_server_names(table: Table, known: Collection[str], notes: Notes) -> None:
+    """Note the `server` of a mail that automation.toml does not declare."""
+    name = table.values.get("server")
+    if isinstance(name, str) and name not in known and not any(references(name)):
+        meant = nearest(name, known)
+        hint = f"did you mean '{meant}'?" if meant else f'write [mail.{printable(name, 60)}] url = "…" there'
+        notes.at(table, ["server"], f"there is no mail server '{printable(name, 60)}' in automation.toml; {hint}")
 
 
 def check_template_names(

@@ -12,7 +12,8 @@ from pathlib import Path
 from automation.project.files import project_file
 from automation.project.keys import QUEUE
 from automation.project.model import Job, Queue
-from automation.project.policies import MAX_RUNNING, name_problem
+from automation.project.named import named_table, named_tables
+from automation.project.policies import MAX_RUNNING
 from automation.project.source import read_source
 from automation.project.values import Notes, Reader, Secrets, Table
 from automation.text import nearest
@@ -33,10 +34,8 @@ def load_queues(root: Path) -> Mapping[str, Queue]:
 
 def read_queues(top: Table, notes: Notes, secrets: Secrets) -> Mapping[str, Queue]:
     """The queues by name; those with a problem are noted and left out."""
-    declared = top.child("queues")
+    declared = named_tables(top, "queues", notes, secrets)
     if declared is None:
-        if "queues" in top.values:
-            Reader([top], notes, secrets).refuse(top, "queues", "write tables: [queues.NAME]")
         return {}
     queues: dict[str, Queue] = {}
     for name in declared.values:
@@ -59,12 +58,8 @@ def check_queues_used(top: Table, queues: Mapping[str, Queue], jobs: Mapping[str
 
 
 def _read_queue(declared: Table, name: str, notes: Notes, secrets: Secrets) -> Queue:
-    unsafe = name_problem(name)
-    if unsafe:
-        notes.at(declared, [name], unsafe, on_key=True)
-    table = declared.child(name)
+    table = named_table(declared, name, "max_waiting = 10000", notes, secrets)
     if table is None:
-        Reader([declared], notes, secrets).refuse(declared, name, f"write a table: [queues.{name}] max_waiting = 10000")
         return Queue()
     reader = Reader([table], notes, secrets)
     reader.known_keys(table, QUEUE)

@@ -44,27 +44,13 @@ def schedule_schema(registry: Registry) -> Schema:
         "type": "object",
         "properties": {
             "defaults": {"$ref": "#/$defs/defaults"},
-            "calendars": _tables("calendar", NAME),
-            "tags": _tables("tag", "^[^,]{1,50}$"),
-            "jobs": _tables("job", NAME),
+            "calendars": tables("calendar", NAME),
+            "tags": tables("tag", "^[^,]{1,50}$"),
+            "jobs": tables("job", NAME),
         },
         "additionalProperties": False,
         "$defs": {
-            "reference": {"type": "string", "pattern": r"\$\{(env|file):[^}]+\}"},
-            "duration": or_reference(
-                {"type": "string", "pattern": r"^([0-9]{1,12}(\.[0-9]{1,6})?(ms|s|m|h|d|w))+$", "examples": ["15m"]}
-            ),
-            "timezone": or_reference(
-                {
-                    "type": "string",
-                    "enum": sorted(available_timezones() - {"localtime"}),
-                    "description": "IANA name; default: UTC",
-                }
-            ),
-            "retry": retry(),
-            "defaults": table({**inherited(), "allow_plain_secrets": {"type": "boolean"}}),
-            "calendar": calendar(),
-            "tag": table(of_tag()),
+            **shared_definitions(),
             "schedule": {**table(_schedule()), **_of_schedule()},
             "job": {**table(_job(registry)), **_of_job(registry)},
             **{_definition(spec): _parameters(spec) for spec in registry.plugins.values()},
@@ -72,7 +58,29 @@ def schedule_schema(registry: Registry) -> Schema:
     }
 
 
-def _tables(kind: str, names: str) -> Schema:
+def shared_definitions() -> Schema:
+    """What schedule files and automation.toml have in common."""
+    return {
+        "reference": {"type": "string", "pattern": r"\$\{(env|file):[^}]+\}"},
+        "duration": or_reference(
+            {"type": "string", "pattern": r"^([0-9]{1,12}(\.[0-9]{1,6})?(ms|s|m|h|d|w))+$", "examples": ["15m"]}
+        ),
+        "timezone": or_reference(
+            {
+                "type": "string",
+                "enum": sorted(available_timezones() - {"localtime"}),
+                "description": "IANA name; default: UTC",
+            }
+        ),
+        "retry": retry(),
+        "defaults": table({**inherited(), "allow_plain_secrets": {"type": "boolean"}}),
+        "calendar": calendar(),
+        "tag": table(of_tag()),
+    }
+
+
+def tables(kind: str, names: str) -> Schema:
+    """Tables by name, each of this kind."""
     return {
         "type": "object",
         "propertyNames": {"pattern": names},

@@ -21,7 +21,7 @@ from automation.project.policies import (
     TIMEOUT,
 )  # fmt: skip
 from automation.project.schedules import MAX_FIRES
-from automation.project.schemagates import breaker, limiting
+from automation.project.schemagates import alerts, breaker, limiting
 from automation.project.schematypes import (
     FAILURES,
     NAME,
@@ -224,6 +224,7 @@ def inherited() -> Schema:
         **unique(),
         **limiting(),
         "breaker": breaker(),
+        "alerts": alerts(),
     }
 
 

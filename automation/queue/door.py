@@ -7,11 +7,11 @@ Never: decides what is due.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from celery import Celery
 from kombu.exceptions import KombuError
@@ -33,9 +33,11 @@ from automation.queue.app import (
     queue_name,
 )
 from automation.queue.envelope import Envelope
+from automation.queue.keepsake import Keepsake
 from automation.queue.message import message_id, signature
 from automation.secrets import mask_urls
 from automation.settings import Settings
+from automation.text import count
 
 _log = logging.getLogger(__name__)
 #: How long a message may live; a run that is still waiting then is rung again.
@@ -43,6 +45,7 @@ REPEAT = timedelta(seconds=30)
 #: What AMQP says of a queue that is not there, and kombu in its place.
 _NO_SUCH_QUEUE = "404"
 _FIRST = 9
+Answer = TypeVar("Answer")
 
 
 class Door:
@@ -59,6 +62,7 @@ class Door:
         self.app = app
         self.is_asking = False
         self._endpoints, self._prefix, self._key = where, settings.key_prefix, key
+        self._keepsake = Keepsake(settings.key_prefix)
 
     @classmethod
     def of(cls, settings: Settings) -> Door:
@@ -100,7 +104,10 @@ class Door:
         return len(waiting)
 
     def ring_silent(self, ledger: Ledger) -> None:
-        """Ring again for messages that must be gone, unless the queue still holds as many as are out."""
+        """Ring again for messages that must be gone: all, where the broker has lost what it had; else those that went out
+        long ago, unless the queue still holds as many as are out."""
+        if self._has_forgotten(ledger):
+            self.ring(ledger, ledger.leases.unpublished())
         silent = ledger.leases.silent(REPEAT)
         for queue in {run.queue for run in silent}:
             try:
@@ -108,6 +115,29 @@ class Door:
                 self.ring(ledger, [run for run in silent if run.queue == queue][: max(gone, 0)])
             except BrokerUnavailable as error:
                 _log.warning("%s", error)
+
+    def _has_forgotten(self, ledger: Ledger) -> bool:
+        """Whether the broker came to be empty since somebody looked; then every message is to go out again.
+
+        The ledger is told before the mark is left: who dies in between leaves it to the next to look.
+        """
+        try:
+            if not self._ask(self._keepsake.is_gone):
+                return False
+            gone = ledger.runs.unpublish_all()
+            self._ask(self._keepsake.leave)
+        except BrokerUnavailable as error:
+            _log.warning("%s", error)
+            return False
+        if gone:
+            _log.info("The broker came up empty; %s rung for", count(gone, "run"))
+        return bool(gone)
+
+    def _ask(self, question: Callable[[Any], Answer]) -> Answer:
+        """Of a producer. Raises BrokerUnavailable."""
+        pool: Any = self.app.producer_pool
+        with self._asking(), pool.acquire(block=True, timeout=5) as producer:
+            return question(producer)
 
     def deliver(self, queue: str) -> None:
         """Ask a worker of this queue to send the outbox's due mails. Raises BrokerUnavailable."""

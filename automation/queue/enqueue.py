@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from automation.errors import InvalidInput, Refused
-from automation.ledger.rows import NewRun, OpenRun, RunRow, Waiting
+from automation.ledger.rows import NewRun, OpenRun, RunRow
 from automation.ledger.states import OPEN, Kind
 from automation.ledger.unique_key import REPLACE_WAITING
 from automation.project.files import find_root
@@ -24,11 +24,12 @@ from automation.project.frozen import with_flow
 from automation.project.model import Job
 from automation.project.order import overlap_key_of, previous_fire, run_of
 from automation.queue import admission
-from automation.queue.asking import LONGEST_KEY, check_params, ring_all
+from automation.queue.asking import LONGEST_KEY, check_params, to_ring
 from automation.queue.composed import Chain, Group, Step, record_flow
+from automation.queue.counter import COUNTER
 from automation.queue.door import Door
 from automation.queue.flow_handle import FlowHandle
-from automation.services import Services, build_services
+from automation.services import Services
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.1
@@ -98,7 +99,7 @@ def holders(services: Services, overlap_key: str) -> list[OpenRun]:
 
 def ring(services: Services, door: Door, run: RunRow) -> bool:
     """Publish the run's message; False when the broker is away, and the run goes out when it is back."""
-    return bool(door.ring(services.ledger, [Waiting(run.id, run.queue, run.priority, run.attempt)]))
+    return bool(door.ring(services.ledger, [to_ring(run)]))
 
 
 def wait(services: Services, run_id: str, *, timeout: float | None = None) -> RunRow:
@@ -177,14 +178,14 @@ def enqueue(
     Raises UnknownName, InvalidInput, Refused, LedgerUnavailable. A broker that is away is a log line: the run is
     recorded, and goes out when the broker is back.
     """
-    services = build_services(find_root(Path.cwd() if project is None else Path(project)))
+    services = COUNTER.services(find_root(Path.cwd() if project is None else Path(project)))
     if not isinstance(job, str):
         first, new = record_flow(services, job, idempotency_key)
-        ring_all(services, first if new else [])
+        COUNTER.ring(services, [to_ring(one) for one in first] if new else [])
         return FlowHandle(services, first[0].flow or first[0].id, new=new)
     request = Request(job, params or {}, Kind.API, nominal_time, idempotency_key, only=only)
     run, new = record(services, request)
-    ring_all(services, [run] if new else [])
+    COUNTER.ring(services, [to_ring(run)] if new else [])
     return Handle(services, run, new=new)
 
 

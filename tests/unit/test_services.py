@@ -95,8 +95,8 @@ def test_mails_come_from_the_servers_sender_or_this_machine(build: Callable[...,
     """Without a server there is none to ask."""
     url = "smtp://127.0.0.1:25?tls=none&from=reports@example.com"
 
-    assert build(AUTOMATION_SMTP_URL=url).mail_sender == "reports@example.com"
-    assert build().mail_sender.startswith("automation@")
+    assert build(AUTOMATION_SMTP_URL=url).mail_sender() == "reports@example.com"
+    assert build().mail_sender().startswith("automation@")
     with pytest.raises(InvalidInput, match="AUTOMATION_SMTP_URL is not set; write smtp://"):
         _ = build().smtp
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from automation.ledger.rows import ProcessRow
-from automation.sight import Sight
+from automation.sight import Sight, running
 
 
 @pytest.fixture
@@ -63,3 +63,10 @@ def test_report_says_who_and_where() -> None:
 
     info = {"queues": [], "since_boot": sight.since_boot}
     assert told == [(sight.name, "scheduler", sight.host, os.getpid(), sight.started_at, info)]
+
+
+def test_a_process_that_was_killed_here_does_not_count(row: ProcessRow) -> None:
+    """Its sign of life is a moment old, and its pid is gone; of another host nobody can tell."""
+    killed = replace(row, pid=2**22 + 1)
+    elsewhere = replace(killed, host="elsewhere")
+    assert running([row, killed, elsewhere]) == [row, elsewhere]

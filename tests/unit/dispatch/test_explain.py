@@ -98,6 +98,7 @@ def told(steps: list[Step]) -> str:
         ("expired: it had not begun", State.EXPIRED, "start_deadline"),
         ("waits: limit shop, 30/m; its turn is at 2026-03-10T07:00:10Z", State.CANCELLED, "max_running of a limit"),
         (f"upstream: run {OTHER} of job 'shop' is dead", State.SKIPPED, "If a dead run before it is brought back"),
+        ("removed: the job was taken out of the files", State.SKIPPED, "has no schedule any more"),
         ("disabled: the job says enabled = false", State.SKIPPED, "does not follow others"),
     ],
 )
@@ -229,7 +230,22 @@ def test_a_plugin_that_skipped_is_not_taken_for_the_scheduler() -> None:
     one = run(State.SKIPPED, "nothing new", attempt=1, finished_at=NOW)
     steps = explain(FACTS, fire(one, State.QUEUED, attempts=(attempt(1, Outcome.SUCCEEDED),)))
 
-    assert steps[-1].text == "The plugin skipped it: nothing new."
+    assert [step.text for step in steps[-2:]] == [
+        "Attempt 1 skipped the run after 3s.",
+        "The plugin skipped it: nothing new.",
+    ]
+
+
+def test_a_message_of_several_lines_is_told_as_one() -> None:
+    """No escaped line break stands in a sentence."""
+    said = "exit code 2; its last 2 lines:\ntar: no such file\ntar: failed"
+    attempts = (attempt(1, Outcome.FAILED, message=said),)
+    steps = explain(
+        FACTS, fire(run(State.DEAD, f"spent; {said}", attempt=1, finished_at=NOW), State.QUEUED, attempts=attempts)
+    )
+
+    told = "exit code 2; its last 2 lines: tar: no such file tar: failed"
+    assert all(told in step.text for step in steps[-2:])
 
 
 @pytest.mark.parametrize(
@@ -383,6 +399,16 @@ def test_a_fire_from_before_the_deploy_was_never_decided() -> None:
 
     assert steps[0].text.endswith("it did not run")
     assert "counts from its deploy on" in told(steps)
+
+
+def test_a_fire_that_retention_took_away_says_so() -> None:
+    """It is not said that it did not run, nor that it was never decided."""
+    steps = explain(replace(FACTS, forgotten={"main": DUE - DAY}), FireFacts(DUE - DAY, "main", MAIN))
+    assert steps[0].text.endswith("what became of it is no longer kept")
+    assert "is kept no longer than [retention] says" in told(steps)
+
+    newer = explain(replace(FACTS, forgotten={"main": DUE - 2 * DAY}), FireFacts(DUE - DAY, "main", MAIN))
+    assert newer[0].text.endswith("it did not run")
 
 
 def test_nothing_is_decided_after_the_last_of_max_fires() -> None:

@@ -26,9 +26,14 @@ class Kept:
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
+        self.stored: dict[str, bytes] = {}
         self.told: list[tuple[int, int | None]] = []
         self.lines: list[str] = []
+        self.approvals: set[str] = set()
+        self.plans: dict[str, dict[str, Any]] = {}
         self.stop: Callable[[], bool] = lambda: False
+        self.earlier: Callable[[datetime | None, str], list[Artifact]] = lambda before, run: []
+        self.known: dict[str, Any] = {}
 
     def save(self, name: str, content: bytes | str | Path, media_type: str | None) -> Artifact:
         data = (
@@ -38,17 +43,27 @@ class Kept:
             if isinstance(content, str)
             else content
         )
-        self.files[name] = data
+        # What is for machines stands apart.
+        (self.stored if name.startswith("_") else self.files)[name] = data
         return Artifact(name, Path(name), media_type or "", len(data), "", "r1", "j", NOW)
 
-    def find(self, job: str, pattern: str) -> list[Artifact]:
-        return []
+    def find(self, job: str, pattern: str, before: datetime | None = None, run: str = "") -> list[Artifact]:
+        return self.earlier(before, run)
+
+    def newest(self, job: str, until: datetime) -> dict[str, Any]:
+        return self.known
 
     def progress(self, done: int, total: int | None) -> None:
         self.told.append((done, total))
 
     def cancelled(self) -> bool:
         return self.stop()
+
+    def approved(self, digest: str) -> bool:
+        return digest in self.approvals
+
+    def propose(self, digest: str, plan: dict[str, Any]) -> None:
+        self.plans[digest] = plan
 
     def once(self, key: str) -> bool:
         return True

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from automation.database import make_engine
-from automation.errors import Snooze
+from automation.errors import GiveUp, Snooze
 
 Do = Callable[..., dict[str, Any]]
 
@@ -34,7 +34,14 @@ def asked(tmp_path: Path) -> dict[str, Any]:
 def test_ages_count_from_the_nominal_time(do: Do, asked: dict[str, Any], kept: Any) -> None:
     """The run of noon, 1 January deletes what ended 36 hours before, whenever it runs."""
     calls = asked.pop("calls")
-    result = do("cleanup", ctx=asked, database="shop", table="visit", older_than={"column": "made", "age": "36h"})
+    result = do(
+        "cleanup",
+        ctx=asked,
+        unattended=True,
+        database="shop",
+        table="visit",
+        older_than={"column": "made", "age": "36h"},
+    )
 
     assert (result["cutoff"], result["deleted"], result["remaining"]) == ("2025-12-31T00:00:00Z", 1, 1)
     assert (calls, kept.told) == ([("shop", False)], [(1, 1)])
@@ -53,10 +60,42 @@ def test_dry_run_cannot_write(do: Do, asked: dict[str, Any], ctx: dict[str, Any]
 def test_stopped_run_says_how_far_it_came_and_is_continued(do: Do, asked: dict[str, Any], kept: Any) -> None:
     """A worker that leaves hands the rest back; no attempt is spent, and what was deleted stays so."""
     asked.pop("calls")
-    rule = {"table": "visit", "older_than": {"column": "made", "age": "12h"}, "batch": 1}
+    rule = {"table": "visit", "older_than": {"column": "made", "age": "12h"}, "batch": 1, "unattended": True}
     kept.stop = lambda: bool(kept.told)
 
-    with pytest.raises(Snooze, match="stopped after 1 of 2 rows"):
+    with pytest.raises(Snooze, match="stopped after 1 of 2"):
         do("cleanup", ctx=asked, **rule)
     kept.stop = lambda: False
-    assert do("cleanup", ctx=asked, **rule)["deleted"] == 1
+    result = do("cleanup", ctx=asked, **rule)
+    assert (result["deleted"], result["matched"], result["resumed"], result["deleted_is"]) == (2, 2, True, "exact")
+
+
+def test_nothing_goes_before_the_plan_is_approved(do: Do, asked: dict[str, Any], kept: Any) -> None:
+    """The first run makes a plan and says how to approve it; approved, the same rule deletes, and a changed one asks again."""
+    calls = asked.pop("calls")
+    rule = {"table": "visit", "older_than": {"column": "made", "age": "12h"}}
+
+    held = do("cleanup", ctx=asked, **rule)
+    assert (held["deleted"], held["matched"], kept.plans) == (0, 2, {held["plan"]: held})
+    assert (calls, "automation approve nightly" in kept.lines[-1]) == ([(None, True)], True)
+
+    kept.approvals.add(held["plan"])
+    assert do("cleanup", ctx=asked, **rule, guard={"max_rows": 9})["dry_run"] is True
+    assert do("cleanup", ctx=asked, **rule, pace={"budget": "1h"})["deleted"] == 2
+
+
+def test_many_more_rows_than_ever_are_refused(do: Do, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the last runs of the same rule found is remembered, and is what `max_drift` compares with."""
+    asked.pop("calls")
+    monkeypatch.setattr("automation.cleanup.guards._USUAL", 0)
+    state: dict[str, Any] = {}
+    rule = {"table": "visit", "older_than": {"column": "made", "age": "36h"}, "guard": {"max_drift": 5}}
+    assert do("cleanup", ctx={**asked, "state": state}, unattended=True, **rule)["deleted"] == 1
+    with asked["databases"](None, False).begin() as connection:
+        for number in range(10, 16):
+            connection.exec_driver_sql(f"INSERT INTO visit VALUES ({number}, '2025-01-01')")
+
+    with pytest.raises(
+        GiveUp, match=r"6 rows of 'visit' would go, more than guard\.max_drift = 5 times the 1 that went"
+    ):
+        do("cleanup", ctx={**asked, "state": state}, unattended=True, **rule)

@@ -27,10 +27,11 @@ class Box:
         self.folder = folder
         self.sent: list[tuple[str, object]] = []
 
-    def add(self, message, key):
+    def add(self, message, key, **how):
         self.sent.append((key, message))
+        self.how = how
 
-    def find(self, job, pattern):
+    def find(self, job, pattern, before=None, run=""):
         return [
             Artifact(path.name, path, "text/html", path.stat().st_size, "", "r0", job, NOMINAL)
             for path in sorted((self.folder / job).glob("*"))
@@ -213,8 +214,8 @@ def test_markdown_gives_both_bodies(send, box):
 
     text, page = bodies(box.sent[0][1])
     assert text.startswith("# Hello Bob **<b>**")
-    assert "<h1>Hello Bob **&lt;b&gt;**</h1>" in page
-    assert '<a href="https://shop.example">the shop</a>' in page
+    assert ">Hello Bob **&lt;b&gt;**</h1>" in page
+    assert '<a href="https://shop.example" style="color: #2457c5;">the shop</a>' in page
 
 
 def test_a_template_is_the_body(send, box, tmp_path):
@@ -274,8 +275,15 @@ def test_a_dry_run_sends_nothing(send, box):
         ({"from": "x"}, "address 'x'"),
         ({"text": ""}, "no content; set text, html, markdown or template"),
         ({"html": "x", "markdown": "y"}, "html and markdown are both the body"),
-        ({"rate": "1/s"}, "'rate' is not available yet"),
-        ({"on_doubt": "hold", "grup_by": "x"}, "'on_doubt' is not available yet"),
+        ({"rate": "fast"}, "'fast' is not a rate; write how many mails in which span"),
+        ({"on_doubt": "hope"}, "Input should be 'hold' or 'resend'"),
+        ({"expires": "1s"}, "'1s' is out of range; write 1m to 90d"),
+        ({"group_by": "x"}, "there is neither"),
+        ({"for_csv": {"file": "a.csv", "key": "x"}, "group_by": "x"}, "remove key"),
+        ({"for_csv": {"file": "a.csv"}, "for_query": {"sql": "SELECT 1"}}, "are both the list of who gets a mail"),
+        ({"attach": [{"job": "a", "file": "b"}]}, "names a job or a file"),
+        ({"language": "de"}, "there are none"),
+        ({"languages": {"german!": {"text": "x"}}}, "'german!' is no language"),
         ({"for_query": {"sql": "DELETE FROM x"}}, "begins with DELETE"),
         ({"tow": "x"}, "Extra inputs"),
     ],

@@ -23,10 +23,10 @@ def job(plugin: str, params: str) -> str:
         ),
         (
             "report",
-            'title = "x"\nformats = ["pfd", "html", "pdf"]\nqueries.a.sql = "SELECT 1"',
+            'title = "x"\nformats = ["pfd", "html", "htm"]\nqueries.a.sql = "SELECT 1"',
             (
-                "5:12: jobs.x.params.formats[0]: 'pfd' is not a format; write html or csv",
-                "5:27: jobs.x.params.formats[2]: 'pdf' is not available yet; write html or csv",
+                "5:12: jobs.x.params.formats[0]: 'pfd' is not a format; write html, pdf, xlsx, csv, json, md, svg or png",
+                "5:27: jobs.x.params.formats[2]: 'htm' is not a format; write html, pdf, xlsx, csv, json, md, svg or png",
             ),
         ),
         (

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import json
+import re
 import sqlite3
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from automation.database import make_engine
 from automation.errors import FailureClass, JobFailed, Skip
-from automation.plugin import Window
+from automation.plugin import Artifact, Window
 from automation.rendering import Templates
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -136,7 +140,8 @@ def test_rows_that_were_left_out_are_told(report, kept):
     result = report(max_rows=2, query={"columns": {"price": {"total": True}}})
 
     text = " ".join(Page(kept.files["report.html"]).text.split())
-    assert "Not all rows are here. These are the first 2 rows; the query found more." in text
+    assert "Not all rows are here. These are the first 2 rows; the query found more. sales.csv has 3." in text
+    assert kept.files["sales.csv"].count(b"\r\n") == 4
     assert "Total of these rows" in text
     assert result["truncated"] == ["sales"]
     assert any("found more rows than max_rows = 2" in line for line in kept.lines)
@@ -154,8 +159,10 @@ def test_data_is_text_wherever_it_stands(report, kept, shop, value):
     report("SELECT name, price FROM sales", title="plain", description="d", query={"chart": "bar"})
 
     page = Page(kept.files["report.html"])
-    assert set(page.tags) <= {*plain.tags, "figure", "figcaption", "div", "span", "p"}
-    assert page.names <= {*plain.names, "style", "aria-label", "role", "class"}
+    drawn = {"figure", "figcaption", "div", "svg", "rect", "text", "title"}
+    shapes = {"viewbox", "width", "height", "font-family", "x", "y", "rx", "fill", "text-anchor", "font-size"}
+    assert set(page.tags) <= {*plain.tags, *drawn}
+    assert page.names <= {*plain.names, "aria-label", "role", "class", *shapes}
     assert page.fetched == []
     assert value.replace("\x00", "\ufffd") in page.text
 
@@ -240,3 +247,264 @@ def test_a_real_shop_adds_up(report, kept, needs):
 
     assert result["rows"] == {"sales": 412}
     assert "$2,328.60" in Page(kept.files["report.html"]).text
+
+
+def test_the_period_before_stands_beside(report, kept):
+    """The same query, asked of the window before, meets the rows of now by their names."""
+    sql = "SELECT name, sum(price) AS price FROM sales WHERE at >= :window_start AND at < :window_end GROUP BY 1"
+    window = Window(datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC))
+
+    report(sql, compare="previous", formats=["html", "csv"], ctx={"window": window})
+
+    assert kept.files["sales.csv"].decode().splitlines() == [
+        "name,price,price_before,price_delta,price_change", "c,9.0,,9.0,", "a,,1.5,-1.5,-1.0", "b,,2.5,-2.5,-1.0"
+    ]  # fmt: skip
+    assert "▼ -1.50" in Page(kept.files["report.html"]).text
+    assert "1 Jan 2026 – 1 Feb 2026" in Page(kept.files["report.html"]).text
+
+
+def test_send_if_decides(report, kept):
+    """An expression over the results; where it is false, the run is skipped with it."""
+    assert report(send_if="queries.sales.total.price > 12")["rows"] == {"sales": 3}
+    kept.files.clear()
+    with pytest.raises(Skip, match=r"send_if does not hold: queries.sales.total.price > 13"):
+        report(send_if="queries.sales.total.price > 13")
+    with pytest.raises(JobFailed, match=r"send_if: template, line 1: .*has no attribute 'sale'"):
+        report(send_if="queries.sale.found > 1")
+    assert kept.files == {}
+
+
+def test_a_threshold_has_states(report, kept, shop):
+    """Triggered, back to normal, not triggered; a report that waits for a change goes out at the first two."""
+    state = {}
+
+    def run(day, price):
+        with sqlite3.connect(shop) as connection:
+            connection.execute("UPDATE sales SET price = ? WHERE id = 1", (price,))
+        connection.close()
+        low = {"when": "queries.sales.first.price < 1", "title": "Price too low"}
+        ctx = {"state": state, "nominal_time": datetime(2026, 2, day, tzinfo=UTC)}
+        result = report(thresholds={"low": low}, send_when="changed", ctx=ctx)
+        return result["states"]["low"]
+
+    with pytest.raises(Skip, match="low is not triggered"):
+        run(1, 5)
+    assert run(2, 0.5) == "triggered"
+    assert "Price too low triggered" in " ".join(Page(kept.files["report.html"]).text.split())
+    with pytest.raises(Skip, match="low is triggered"):
+        run(3, 0.5)
+    assert run(4, 5) == "back to normal"
+    assert run(4, 5) == "back to normal", "the same occurrence says the same again"
+    with pytest.raises(Skip, match="low is not triggered"):
+        run(5, 5)
+
+
+def test_what_did_not_change_is_not_sent_again(report):
+    """Except for the same occurrence, which gives the same report."""
+    state = {}
+
+    def run(day, **how):
+        ctx = {"state": state, "nominal_time": datetime(2026, 2, day, tzinfo=UTC)}
+        return report(if_unchanged="skip", ctx=ctx, **how)["rows"]
+
+    assert run(1) == {"sales": 3}
+    assert run(1) == {"sales": 3}
+    with pytest.raises(Skip, match="the data are those of the report before"):
+        run(2)
+    assert run(3, sql="SELECT id, name FROM sales") == {"sales": 3}
+
+
+def test_only_what_changed_is_shown(report, kept, shop, tmp_path):
+    """New, changed and gone rows beside the stored data of the run before; nothing of them is nothing to send."""
+    how = {"only_changes": True, "query": {"key": ["id"]}, "formats": ["csv"]}
+    report(**how)
+    assert kept.files["sales.csv"].decode().splitlines()[1:] == ["new,1,a,1.5", "new,2,b,2.5", "new,3,c,9.0"]
+    earlier = tmp_path / "earlier.gz"
+    earlier.write_bytes(kept.stored["_data.jsonl.gz"])
+    kept.earlier = lambda before, run: [Artifact(earlier.name, earlier, "", 1, "", "r0", "j", NOMINAL)]
+    with pytest.raises(Skip, match="nothing is new, changed or gone"):
+        report(**how)
+    with sqlite3.connect(shop) as connection:
+        connection.execute("UPDATE sales SET price = 2 WHERE id = 1")
+        connection.execute("DELETE FROM sales WHERE id = 2")
+        connection.execute("INSERT INTO sales VALUES (4, 'd', 1, '2026-02-03')")
+    connection.close()
+
+    report(**how)
+
+    assert kept.files["sales.csv"].decode().splitlines()[1:] == [
+        "changed,1,a,2.0", "new,4,d,1.0", "gone,2,b,2.5"
+    ]  # fmt: skip
+    earlier.unlink()
+    report(**how)
+    assert [line.partition(",")[0] for line in kept.files["sales.csv"].decode().splitlines()[1:]] == ["new"] * 3
+    assert any("no longer there" in line for line in kept.lines)
+
+
+def test_stored_data_make_the_same_report(report, kept, tmp_path):
+    """Rendered again from what a run kept, without asking the database, and saying so."""
+    report(formats=["html", "csv", "json"])
+    first = dict(kept.files)
+    path = tmp_path / "data.gz"
+    path.write_bytes(kept.stored["_data.jsonl.gz"])
+    kept.earlier = lambda before, run: [Artifact(path.name, path, "", 1, "", run, "j", NOMINAL)] if run == "r1" else []
+    later = {"run_id": "r2", "nominal_time": datetime(2026, 5, 5, tzinfo=UTC), "databases": None}
+
+    report(formats=["html", "csv", "json"], data_of="r1", ctx=later)
+
+    again = kept.files["report.html"].replace(b" Rendered again by run <code>r2</code>.", b"")
+    assert again == first["report.html"]
+    assert (kept.files["sales.csv"], kept.files["report.json"]) == (first["sales.csv"], first["report.json"])
+    with pytest.raises(JobFailed, match="query 'other': the stored data, of the job 'nightly', have no answer of it"):
+        report(data_of="r1", ctx=later, queries={"other": {"sql": "SELECT 1"}})
+    with pytest.raises(JobFailed, match="run r9 has no stored data"):
+        report(data_of="r9", ctx=later)
+
+
+def test_of_when_the_data_are_is_said(report, kept):
+    """A source that failed after its last success is named, with why and of when its data are."""
+    kept.known = {
+        "state": "dead", "reason": "5 of 9 items lack a required field", "nominal_time": datetime(2026, 2, 1, tzinfo=UTC),
+        "succeeded": datetime(2026, 1, 31, tzinfo=UTC), "result": None,
+    }  # fmt: skip
+    report(sources=["books"])
+
+    text = " ".join(Page(kept.files["report.html"]).text.split())
+    assert (
+        "books failed at 2026-02-01 00:00: 5 of 9 items lack a required field. These are its data of 2026-01-31 00:00."
+        in text
+    )
+    assert "Data of books: 2026-01-31 00:00" in text
+    kept.known |= {
+        "state": "succeeded",
+        "nominal_time": kept.known["succeeded"],
+        "good_result": {"doubts": ["9 of 9 items, 20 are the least."]},
+    }
+    report(sources=["books"])
+    text = " ".join(Page(kept.files["report.html"]).text.split())
+    assert "The data of books of 2026-01-31 00:00 did not pass its checks: 9 of 9 items, 20 are the least." in text
+    assert "failed" not in text
+    kept.known = dict.fromkeys(kept.known)
+    report(sources=["books"])
+    assert "books has not succeeded yet" in Page(kept.files["report.html"]).text
+
+
+def test_blocks_in_their_order(report, kept, tmp_path):
+    """Sections, figures, notes in Markdown with values as text, a chart, a narrowed table, and a block of one's own."""
+    (tmp_path / "templates" / "report").mkdir(parents=True)
+    (tmp_path / "templates" / "report" / "mine.html").write_text("<p>mine: {{ table.found }}</p>")
+    blocks = [
+        {
+            "block": "section",
+            "title": "First {{ queries.sales.found }}",
+            "text": "Of **{{ queries.sales.first.name }}**",
+        },
+        {"block": "cards", "query": "sales"},
+        {"block": "share", "query": "sales", "label": "name", "values": ["price"]},
+        {"block": "note", "text": "- one\n- {{ '<b>*x*' }}"},
+        {"block": "section", "title": "Second"},
+        {"block": "table", "query": "sales", "columns": ["price", "name"], "rows": 2},
+        {"block": "mine", "query": "sales"},
+    ]
+
+    report(blocks=blocks, formats=["html"])
+
+    source = kept.files["report.html"].decode()
+    text = " ".join(Page(source.encode()).text.split())
+    text = text[text.index("First 3") :]
+    order = ["First 3", "Of a", "one", "<b>*x*", "Second", "1.50a 2.50b", "The first 2 of 3 rows.", "mine: 3"]
+    places = [text.find(word) for word in order]
+    assert -1 not in places, text[-900:]
+    assert places == sorted(places)
+    assert "<strong>a</strong>" in source
+    assert "c: 9.00 (69.2%)" in text
+    with pytest.raises(JobFailed, match=r"no template 'report/nobody.html'"):
+        report(blocks=[{"block": "nobody", "query": "sales"}])
+
+
+def test_files_beside_the_page(report, kept):
+    """JSON and Markdown say what the page says; text of the data is no markup there."""
+    report("SELECT 'a|b <i>*c*</i>' AS name, 1.5 AS price, NULL AS gap", formats=["json", "md"])
+
+    told = json.loads(kept.files["report.json"])
+    assert told["queries"]["sales"] == {
+        "columns": ["name", "price", "gap"], "found": 1, "cut": False, "rows": [["a|b <i>*c*</i>", 1.5, None]]
+    }  # fmt: skip
+    assert told["nominal_time"] == "2026-02-01T07:00:00Z"
+    assert r"| a\|b \<i\>\*c\*\</i\> | 1.50 | – |" in kept.files["report.md"].decode()
+
+
+def test_files_have_more_rows_than_pages(report, kept):
+    """A page shows max_rows, files max_export; what even those leave out is said."""
+    report(max_rows=1, max_export=2, formats=["html", "csv", "json"])
+
+    assert len(kept.files["sales.csv"].splitlines()) == 3
+    assert json.loads(kept.files["report.json"])["queries"]["sales"]["cut"] is True
+    text = " ".join(Page(kept.files["report.html"]).text.split())
+    assert "This is the first row; the query found more. sales.csv has the first 2." in text
+    assert "sales: files have the first 2 rows, which is max_export; the query found more." in text
+
+
+def test_a_report_speaks_its_language(report, kept):
+    """What the page and the workbook say by themselves, with its numbers, months and plural forms; words of one's own
+    stand over that."""
+    how = {"columns": {"price": {"total": True}, "id": {"title": "Nr."}}}
+    kept.known = dict.fromkeys(("state", "reason", "nominal_time", "succeeded", "result"))
+    report(
+        "SELECT id, name, price, id = 1 AS first FROM sales",
+        title="Verkäufe im {{ window.start | date(format='%B %Y') }}",
+        locale="de", max_rows=2, words={"total_shown": "Bis hierher"}, query=how,
+        sources=["books"], formats=["html", "md", "xlsx", "csv"],
+    )  # fmt: skip
+
+    for file in ("report.html", "report.md"):
+        text = " ".join(Page(kept.files[file]).text.split())
+        assert "Verkäufe im Januar 2026" in text
+        assert "Hier stehen nicht alle Zeilen. Dies sind die ersten 2 Zeilen; die Abfrage fand mehr." in text
+        assert "Bis hierher" in text
+        assert "Erstellt vom Job nightly, Lauf r1, für Sonntag, 1. Februar 2026, 07:00 (UTC)." in text
+        assert "books war noch nie erfolgreich" in text
+    assert "<strong>nightly</strong>, Lauf <code>r1</code>" in kept.files["report.html"].decode()
+    front = openpyxl.load_workbook(io.BytesIO(kept.files["report.xlsx"]))["Übersicht"]
+    told = {row[0].value: row[1].value for row in front.iter_rows(min_row=3)}
+    assert (told["Lauf"], told["Zeitzone"], told["Sales"]) == ("r1", "UTC", "3 Zeilen")
+
+
+def test_words_of_ones_own_are_checked(report):
+    """A key, a brace or a plural form that no report asks for is told before it runs."""
+    for words, said in (
+        ({"totl": "Sum"}, "'totl' is no word of a report; did you mean 'total'"),
+        ({"limited": "{n} of {all}"}, "limited: '{all}' is not filled in; there is {found}, {n}"),
+        ({"limited": "{n.__class__}"}, "is not filled in"),
+        ({"limited": "{n:>{found}}"}, "write its name alone between the braces"),
+        ({"limited": "{n"}, "limited: "),
+        ({"rows": {"one": "{n}"}}, "rows: write its plural forms"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(said)):
+            report(words=words)
+
+
+def test_what_changed_is_said_in_the_reports_language(report, kept):
+    """On the page; the data file keeps the words that programs read."""
+    report(only_changes=True, query={"key": ["id"]}, formats=["html", "csv"], locale="fr")
+
+    assert "nouveau" in Page(kept.files["report.html"]).text
+    assert kept.files["sales.csv"].decode().splitlines()[:2] == ["change,id,name,price", "new,1,a,1.5"]
+
+
+def test_each_reader_has_a_report_of_their_own(report, kept):
+    """An element decides what a query asks for, and language, zone and currency; it is a value, whatever it holds."""
+    how = {
+        "sql": "SELECT name, price FROM sales WHERE name = :who OR name IN :all",
+        "query": {"params": {"who": "{{ item.name }}", "all": ["{{ item.name }}", "-"]}, "columns": {"price": {"format": "money"}}},
+        "locale": "{{ item.locale }}", "timezone": "{{ item.zone }}", "currency": "{{ item.currency }}", "formats": ["html"],
+    }  # fmt: skip
+    item = {"name": "b", "locale": "de", "zone": "Europe/Madrid", "currency": "EUR"}
+
+    assert report(**how, ctx={"item": item})["rows"] == {"sales": 1}
+    text = Page(kept.files["report.html"]).text
+    assert "2,50\xa0€" in text
+    assert "Sonntag, 1. Februar 2026, 08:00 (Europe/Madrid)" in text
+    assert report(**how, ctx={"item": {**item, "name": "{{ 7*7 }}' OR 1=1"}})["rows"] == {"sales": 0}
+    with pytest.raises(JobFailed, match="timezone: 'Nowhere' is not a time zone"):
+        report(**how, ctx={"item": {**item, "zone": "Nowhere"}})

@@ -42,6 +42,12 @@ def test_list_runs_without_a_shell(do: Do) -> None:
     assert do("shell", command=["printf", "%s", "$HOME; `id`"])["output"] == "$HOME; `id`"
 
 
+def test_a_word_that_is_no_text_is_its_json(do: Do) -> None:
+    """What a run before it returned may be a number, a list or a table; a variable of the environment as well."""
+    output = do("shell", command=["sh", "-c", "echo $0 $1 $N", 5, ["a", {"b": True}]], env={"N": 7})["output"]
+    assert output == '5 ["a", {"b": true}] 7'
+
+
 def test_both_streams_are_logged_line_by_line(do: Do, kept: Any) -> None:
     """Standard output and error go to the run's log in the order in which they came."""
     do("shell", command="echo one; echo two >&2; printf three")

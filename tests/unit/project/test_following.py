@@ -96,6 +96,8 @@ TAKES = job("books") + job("b", 'after = ["books"]')
         (TAKES + "for_each = 'books'", "jobs.b.for_each: found 'books'; write a list of a job before it: \"{{ upstream.JOB.result.path }}\""),
         (TAKES + "for_each = '{{ upstream.zzz.result }}'", "jobs.b.for_each: 'zzz' is no job before this one; before it are: books; write after"),
         (job("b", "for_each = '{{ upstream.a.result }}'"), "jobs.b.for_each: needs the job that its list comes from; write after = [\"JOB\"], too"),
+        (TAKES + "for_each = '{{ upstream.books.result }}'\noverlap = 'cancel_running'", 'jobs.b.overlap: overlap = "cancel_running" means nothing beside for_each, as each element is wanted; remove one'),
+        (TAKES + "for_each = '{{ upstream.books.result }}'\nunique_key = 'x'", "jobs.b.unique_key: all elements of for_each would have the unique_key 'x', and one of them would run; name the parameter"),
         (job("b") + "params.headers.x = '{{ upstream.a.result }}'", "jobs.b.params.headers.x: 'a' is no job before this one; before it are: none; write after"),
     ],
 )  # fmt: skip

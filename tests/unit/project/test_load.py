@@ -193,7 +193,7 @@ def test_unsafe_name_is_refused_with_the_character(problems: Callable[..., list[
         ("jobs = 5", "1:8: jobs: found a value; write tables: [jobs.NAME]"),
         ("[jobs]\nbooks = 5", "2:9: jobs.books: found a value; write a table: [jobs.books]"),
         ("[jbos.x]\n", "1:2: jbos: unknown key 'jbos'; did you mean 'jobs'?"),
-        ("[channels.x]\n", "1:2: channels: 'channels' is not available yet; remove it"),
+        ("[groups.x]\n", "1:2: groups: 'groups' is not available yet; remove it"),
         ("[databases.x]\n", "1:2: databases: unknown key 'databases'; databases belong into automation.toml"),
     ],
 )

@@ -16,6 +16,7 @@ from automation.plugin import Context, plugin, spec_of
 from automation.project import keys
 from automation.project.params import jsonable
 from automation.project.schema import schedule_schema
+from automation.project.schemaproject import project_schema
 from automation.registry import Registry, load_registry
 from automation.triggers.calendar import KEYS
 
@@ -159,6 +160,60 @@ def test_every_key_is_in_the_schema(shipped: Registry) -> None:
     assert set(schema["retry"]["properties"]) == set(keys.RETRY)
     assert set(schema["tag"]["properties"]) == set(keys.TAG)
     assert set(schema["calendar"]["properties"]) == set(KEYS)
+
+
+def project_files() -> Iterator[tuple[str, str]]:
+    """Every automation.toml of the documents, of the demonstration and of a new project."""
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for number, found in enumerate(
+            re.findall(r"^```toml\n# automation\.toml(.*?)^```$", path.read_text("utf-8"), re.M | re.S)
+        ):
+            yield f"{path.name}-{number}", found
+    for path in sorted((ROOT / "automation").glob("**/automation.toml")):
+        yield str(path.relative_to(ROOT)), path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in project_files()])
+def test_project_files_are_accepted(text: str) -> None:
+    """What the documents show is what an editor takes."""
+    assert list(Draft7Validator(project_schema()).iter_errors(jsonable(tomllib.loads(text)))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("[limits.a]\nmax_running = 0", "limits.a.max_running"),
+        ("[limits.a]\nkey = 'x'", "limits.a"),
+        ("[queues.a]\nmax_wating = 3", "queues.a"),
+        ("[retention]\ndead = 'long'", "retention.dead"),
+        ("[mail.a]\nconnections = 99", "mail.a.connections"),
+        ("[databases.a]", "databases.a"),
+        ("[webhooks.a]\njob = 'x'", "webhooks.a"),
+        ("[jobs.a]", ""),
+    ],
+)
+def test_project_files_are_refused_in_the_place(text: str, path: str) -> None:
+    """A key that does not belong there, or a value out of its range."""
+    errors = Draft7Validator(project_schema()).iter_errors(tomllib.loads(text))
+    assert [".".join(map(str, error.path)) for error in errors] == [path]
+
+
+def test_every_key_of_the_project_is_in_its_schema() -> None:
+    """What the check knows, the schema knows, and nothing else."""
+    schema = project_schema()
+    kinds = {
+        "database": keys.DATABASE,
+        "queue": keys.QUEUE,
+        "limit": keys.LIMIT,
+        "mail": keys.MAIL_SERVER,
+        "channel": keys.CHANNEL,
+        "digest": keys.DIGEST,
+        "webhook": keys.WEBHOOK,
+    }
+    Draft7Validator.check_schema(schema)
+    assert set(schema["properties"]) == set(keys.PROJECT_FILE)
+    assert set(schema["$defs"]["retention"]["properties"]) == set(keys.RETENTION)
+    assert {kind: set(schema["$defs"][kind]["properties"]) for kind in kinds} == {k: set(v) for k, v in kinds.items()}
 
 
 class Inner(BaseModel, extra="forbid"):

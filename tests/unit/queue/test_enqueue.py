@@ -43,6 +43,7 @@ def test_secret_is_not_recorded(services: Services) -> None:
         (Request("hand", {"dyas": 1}), InvalidInput, "'dyas'.*did you mean 'days'"),
         (Request("hand", {"zzz": 1}), InvalidInput, "'zzz'.*: days, token"),
         (Request("hand", {}, idempotency_key="k" * 201), InvalidInput, "longer than 200"),
+        (Request("hand", {"token": 5}), InvalidInput, """found the number 5.* -p 'token="5"'$"""),
         (Request("hand", {"days": "many"}), InvalidInput, "days: .*valid integer"),
     ],
 )
