@@ -30,8 +30,9 @@ from automation.runner.deliver import deliver_quietly
 from automation.runner.entries import claim, conclude
 from automation.runner.journal import RunLog
 from automation.runner.limits import soft_limit
+from automation.runner.mails import Mails
 from automation.runner.parameters import parameters_of, plugin_of
-from automation.runner.ports import Files, JobState, Late, Mails, Memo
+from automation.runner.ports import Files, JobState, Late, Memo
 from automation.runner.upstream import Upstream
 from automation.runner.verdict import after, cancelled, success
 from automation.services import Services
@@ -39,6 +40,8 @@ from automation.text import count, storable
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
+
+    from automation.scraping.python import Scraper
 
 _log = logging.getLogger("automation.run")
 _LARGEST_RESULT = 1_000_000
@@ -121,7 +124,8 @@ def _perform(services: Services, run: RunRow, spec: RunSpec, stopping: Callable[
         # MemoryError, SystemExit and KeyboardInterrupt of a job end its run, and not the process.
         verdict = masked(services, _after(services, run, spec, error, leaving=stopping()))
         # Without the traceback: the attempt has it.
-        logger.log(logging.ERROR, "%s", verdict.message or verdict.reason, extra={"job": run.job, "run": run.id})
+        level = logging.ERROR if verdict.failure_class else logging.INFO
+        logger.log(level, "%s", verdict.message or verdict.reason, extra={"job": run.job, "run": run.id})
         return verdict
     finally:
         if work is not None:
@@ -206,7 +210,7 @@ def _prepare(
     stopping: Callable[[], bool],
 ) -> _Work:
     ledger, clock, settings = services.ledger, services.clock, services.settings
-    mails = Mails(clock, run, services.mail_sender, mute=spec.mute)
+    mails = Mails(clock, run, services.mail_sender, mute=spec.mute, digests=services.digests)
     state = JobState(ledger, run.job)
     http = Late(services.http_client)
     upstream = Upstream(ledger, run, spec)
@@ -228,18 +232,28 @@ def _prepare(
         databases=services.database,
         artifact_store=Files(ledger, clock, run, settings.artifacts),
         outbox=mails,
-        effects=Memo(ledger, clock, run, stopping, spec.kill_after),
-        renderer=services.templates,
+        effects=Memo(ledger, clock, run, stopping, spec.kill_after, services.redactor.mask_all),
+        renderer=cast("Any", Late(lambda: services.templates)),
         soup_maker=_soup,
         workdir_maker=lambda: Path(closing.enter_context(services.workdir())),
+        hosts=services.hosts,
+        cache=settings.data / "cache" / "pages",
+        data=settings.data,
+        scraper_maker=lambda context: closing.enter_context(_scraper(context)),
     )
     return _Work(context, mails, state, http, upstream)
 
 
-def _soup(page: str | bytes) -> BeautifulSoup:
-    from automation.scraping.soup import make_soup
+def _soup(page: Any) -> BeautifulSoup:
+    from automation.scraping.soup import soup_of
 
-    return make_soup(page)
+    return soup_of(page)
+
+
+def _scraper(context: Context) -> Scraper:
+    from automation.scraping.python import Scraper
+
+    return Scraper(context)
 
 
 def masked(services: Services, verdict: Verdict) -> Verdict:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from automation.ledger.again import again
+from automation.ledger.alarm import alerts_of
 from automation.ledger.circuit import breaker_of
 from automation.ledger.rows import RunRow
 from automation.ledger.runs import Claimant, Verdict
@@ -48,7 +49,7 @@ def conclude(services: Services, run: RunRow, verdict: Verdict) -> bool:
     return again(
         services.clock,
         f"The verdict on run {run.id}",
-        lambda: ledger.runs.finish(run.id, run.attempt, verdict, breaker_of(run.spec)),
+        lambda: ledger.runs.finish(run.id, run.attempt, verdict, breaker_of(run.spec), alerts_of(run.spec)),
         is_there,
     )
 

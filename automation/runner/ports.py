@@ -1,4 +1,4 @@
-"""What stands behind a Context: files, mails, once-keys, progress, state, the late HTTP client.
+"""What stands behind a Context: files, once-keys, progress, state, the late HTTP client.
 
 Owns: the ledger's side of the protocols that `plugin` declares.
 Never: is seen by a plugin except through them.
@@ -7,8 +7,7 @@ Never: is seen by a plugin except through them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping
-from datetime import timedelta
-from email.message import EmailMessage
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from automation.clock import Clock
 from automation.errors import InvalidInput
 from automation.ledger.ledger import Ledger
 from automation.ledger.rows import RunRow
-from automation.ledger.states import MailState
 from automation.text import printable
 
 _ASK_SECONDS = 1.0
@@ -48,61 +46,21 @@ class Files:
         self._ledger.memory.keep_artifact(artifact, self._run.attempt)
         return artifact
 
-    def find(self, job: str, pattern: str) -> list[Artifact]:
+    def find(self, job: str, pattern: str, before: datetime | None = None, run: str = "") -> list[Artifact]:
         memory, flow = self._ledger.memory, self._run.flow
-        found = memory.flow_artifacts(flow, job) if flow is not None else None
-        found = memory.newest_artifacts(job) if found is None else found
-        return [artifact for artifact in found if fnmatchcase(artifact.name, pattern)]
+        if run:
+            return _fitting(memory.artifacts(run), pattern)
+        found = memory.flow_artifacts(flow, job) if flow is not None and before is None else None
+        return _fitting(memory.newest_artifacts(job, before) if found is None else found, pattern)
 
 
-class Mails:
-    """Mails of an attempt: kept here, and written with its verdict.
-
-    Parameters
-    ----------
-    mute: mails are looked at as always, counted in `unsent`, and kept nowhere.
-    """
-
-    def __init__(self, clock: Clock, run: RunRow, sender: str, *, mute: bool = False) -> None:
-        self._clock, self._run, self._sender, self._mute = clock, run, sender, mute
-        self.rows: list[dict[str, Any]] = []
-        self.unsent = 0
-
-    def add(self, message: EmailMessage, key: str) -> None:
-        if len(key) > 200:
-            raise InvalidInput(
-                f"The mail's key '{printable(key, 60)}' is longer than 200 characters; use a shorter one"
-            )
-        recipients = _recipients(message)
-        if not recipients:
-            raise InvalidInput("The mail has no recipient; set to, cc or bcc")
-        if longest := next((one for one in recipients if len(one) > 254), None):
-            raise InvalidInput(f"The address '{printable(longest, 60)}' is longer than 254 characters")
-        if "From" not in message:
-            message["From"] = self._sender
-        del message["Bcc"]
-        if self._mute:
-            self.unsent += 1
-            return
-        now = self._clock.now()
-        for recipient in recipients:
-            self.rows.append(
-                {
-                    "scope": self._run.scope,
-                    "message_key": key,
-                    "recipient": recipient,
-                    "run_id": self._run.id,
-                    "job": self._run.job,
-                    "sender": str(message["From"])[:254],
-                    "subject": str(message["Subject"] or "")[:998],
-                    "message_id": str(message["Message-ID"] or "")[:255],
-                    "message": message.as_bytes(),
-                    "state": MailState.QUEUED,
-                    "tries": 0,
-                    "created_at": now,
-                    "due_at": now,
-                }
-            )
+def _fitting(found: list[Artifact], pattern: str) -> list[Artifact]:
+    """Those whose name fits; one that begins with `_` is for machines, as one with a dot is to a shell."""
+    return [
+        artifact
+        for artifact in found
+        if fnmatchcase(artifact.name, pattern) and artifact.name.startswith("_") <= pattern.startswith("_")
+    ]
 
 
 def _media_type(name: str, said: str | None) -> str:
@@ -111,24 +69,26 @@ def _media_type(name: str, said: str | None) -> str:
     return said or media_type_of(name)
 
 
-def _recipients(message: EmailMessage) -> list[str]:
-    """Everybody in To, Cc and Bcc, once, in the order of the headers."""
-    fields = [field for name in ("To", "Cc", "Bcc") for field in message.get_all(name, [])]
-    return list(dict.fromkeys(address.addr_spec for field in fields for address in field.addresses))
-
-
 class Memo:
     """Once-keys, progress and the question whether to stop.
 
     Parameters
     ----------
     patience: how long after it was asked to stop the attempt is ended by force.
+    mask: hides the secrets in what is written down for people.
     """
 
     def __init__(
-        self, ledger: Ledger, clock: Clock, run: RunRow, stopping: Callable[[], bool], patience: timedelta
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        run: RunRow,
+        stopping: Callable[[], bool],
+        patience: timedelta,
+        mask: Callable[[Any], Any] = lambda value: value,
     ) -> None:
         self._ledger, self._clock, self._run, self._stopping = ledger, clock, run, stopping
+        self._mask = mask
         self._ask_every = min(_ASK_SECONDS, patience.total_seconds() / _QUESTIONS)
         self._asked_at = self._told_at = -_ASK_SECONDS
         self._cancelled = False
@@ -138,12 +98,21 @@ class Memo:
             raise InvalidInput(f"ctx.once('{printable(key, 60)}'): the key needs 1 to 200 characters")
         return self._ledger.memory.once(self._run.scope, key)
 
+    def approved(self, digest: str) -> bool:
+        return self._ledger.plans.approved(self._run.job, digest)
+
+    def propose(self, digest: str, plan: dict[str, Any]) -> None:
+        self._ledger.plans.propose(self._run.job, digest, self._mask(plan), self._run.id)
+
     def progress(self, done: int, total: int | None) -> None:
         """Written at most once a second, and at the end."""
         now = self._clock.monotonic()
         if now - self._told_at >= _ASK_SECONDS or (total is not None and done >= total):
             self._told_at = now
             self._ledger.runs.report_progress(self._run.id, self._run.attempt, done, total)
+
+    def newest(self, job: str, until: datetime) -> dict[str, Any]:
+        return self._ledger.memory.newest(job, until)
 
     def cancelled(self) -> bool:
         """Asked of the ledger at most once a second, or four times within a `kill_after` that is shorter than that."""

@@ -14,6 +14,7 @@ from typing import Protocol
 from redis.exceptions import ResponseError
 from sqlalchemy.exc import DataError, IntegrityError
 
+from automation.clock import StepWatch
 from automation.dispatch.decide import CHUNK, decide, next_look
 from automation.ledger.ledger import Ledger
 from automation.ledger.occurrences import Decided
@@ -77,8 +78,8 @@ class Firing:
     `project` is that version, None before the first and after `rest`; `revision` is the configuration's in the ledger.
     """
 
-    def __init__(self, services: Services, entries: Timetable, door: Bell) -> None:
-        self._services, self._entries, self._door = services, entries, door
+    def __init__(self, services: Services, entries: Timetable, door: Bell, watch: StepWatch) -> None:
+        self._services, self._entries, self._door, self._watch = services, entries, door, watch
         self.project: Project | None = None
         self.revision = 0
         self._at_once = _AT_ONCE
@@ -95,6 +96,10 @@ class Firing:
             self._entries.install(cursors)
         self.project, self.revision = project, revision
 
+    def go_on_from(self, cursors: Mapping[Key, datetime]) -> None:
+        """Fire what these schedules have after these moments."""
+        self._entries.install(cursors)
+
     def rest(self) -> None:
         """Lead with no version any more; whoever goes on takes over first."""
         self.project = None
@@ -103,8 +108,12 @@ class Firing:
         """Fire what is due now; whether so much was that the next round should follow at once.
 
         The first round is short, so that its messages go out at once; those that follow cost less the longer they are.
+
+        Raises
+        ------
+        ClockLeapt: there is no telling what is due.
         """
-        full = self.fire(self._services.clock.now()) == self._at_once
+        full = self.fire(self._watch.believed()) == self._at_once
         self._at_once = _MANY_AT_ONCE if full else _AT_ONCE
         return full
 

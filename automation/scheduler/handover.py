@@ -1,13 +1,14 @@
-"""What a rule that gives way to another one still owes: fires that jitter or a calendar has put off beyond the change.
+"""What a rule that gives way still owes: fires that jitter or a calendar has put off beyond the change.
 
-Owns: recording them under the old rule, to start when they were planned.
-Never: decides what is due now, or anything of a schedule that is gone.
+Owns: recording them under the old rule: to start when they were planned where another rule takes its place, and as
+skipped where none does.
+Never: decides what is due now.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from automation.dispatch.decide import decide
@@ -26,17 +27,36 @@ from automation.triggers.parse import parse_trigger
 _TICK = timedelta(microseconds=1)
 
 
-def as_recorded(project: Project, states: Mapping[Key, ScheduleState]) -> Project | None:
+@dataclass(frozen=True)
+class Held:
+    """A version of the project with the rules that the ledger has.
+
+    Parameters
+    ----------
+    renamed: some of these stand under another name there, so that this version has to become the active one first.
+    """
+
+    project: Project
+    renamed: bool
+
+
+def as_recorded(project: Project, states: Mapping[Key, ScheduleState]) -> Held | None:
     """The project with the rules that the ledger has, for one who begins to lead with others; None where none differs.
 
-    What fell due under them while nobody led is theirs. A schedule that at once took another name is left out.
+    What fell due under them while nobody led is theirs.
     """
     jobs: dict[str, Job] = {}
+    former, moved = renamed(project, states), False
     for job in project.jobs.values():
-        held = [_with_rule(schedule, states.get((job.name, schedule.id))) for schedule in job.schedules]
-        if job.active and any(one is not schedule for one, schedule in zip(held, job.schedules, strict=True)):
-            jobs[job.name] = replace(job, schedules=tuple(held))
-    return replace(project, jobs={**project.jobs, **jobs}) if jobs else None
+        held = []
+        for schedule in job.schedules if job.active else ():
+            key = (job.name, schedule.id)
+            held.append(_with_rule(schedule, states.get(former.get(key, key))))
+            moved = moved or (key in former and held[-1] is not schedule)
+        if any(one is not schedule for one, schedule in zip(held, job.schedules, strict=False)):
+            # It starts with the rule that is to come, and once.
+            jobs[job.name] = replace(job, schedules=tuple(held), run_on_start=False)
+    return Held(replace(project, jobs={**project.jobs, **jobs}), moved) if jobs else None
 
 
 def _with_rule(schedule: Schedule, state: ScheduleState | None) -> Schedule:
@@ -50,29 +70,55 @@ def _with_rule(schedule: Schedule, state: ScheduleState | None) -> Schedule:
 
 
 def put_off(ledger: Ledger, before: Project, after: Project, now: datetime) -> list[Decided]:
-    """Decisions on fires whose nominal time has come and whose planned time has not, of rules that change.
+    """Decisions on fires whose nominal time has come and whose planned time has not, of rules that change or go.
 
-    The new rule counts from now, so nobody else would decide them.
+    The new rule counts from now, so nobody else would decide them. Those of a schedule that goes do not run, and say so.
 
     Parameters
     ----------
     before: the active project, of which everything that is due was decided.
     after: the one that takes its place.
     """
-    changing = list(_changing(before, after))
-    situations = Situations(ledger, changing) if changing else None
-    found = [_of(job, schedule, now, situations) for job, schedule in changing if situations]
+    old = _active(before)
+    changing, going = list(_changing(old, after)), list(_going(old, after))
+    owing = [*changing, *((job, schedule) for job, schedule, _ in going)]
+    situations = Situations(ledger, owing) if owing else None
+    if situations is None:
+        return []
+    found = [_of(job, schedule, now, situations) for job, schedule in changing]
+    found += [_gone(_of(job, schedule, now, situations), why) for job, schedule, why in going]
     return [one for one in found if one is not None]
 
 
-def _changing(before: Project, after: Project) -> Iterator[tuple[Job, Schedule]]:
+def _active(project: Project) -> dict[Key, tuple[Job, Schedule]]:
+    jobs = [job for job in project.jobs.values() if job.active]
+    return {(job.name, schedule.id): (job, schedule) for job in jobs for schedule in job.schedules}
+
+
+def _going(old: Mapping[Key, tuple[Job, Schedule]], after: Project) -> Iterator[tuple[Job, Schedule, str]]:
+    """Schedules that have no successor, each with why; a file that cannot be read says nothing about those in it."""
+    if after.errors:
+        return
+    goes_on = {*_active(after), *renamed(after, old).values()}
+    for key, (job, schedule) in old.items():
+        if key not in goes_on and not schedule.trigger.from_end:
+            successor = after.jobs.get(job.name)
+            why = "the job" if successor is None else "its schedule" if successor.active else None
+            yield job, schedule, f"{why} was taken out of the files" if why else "the job was disabled"
+
+
+def _gone(decided: Decided | None, why: str) -> Decided | None:
+    if decided is None:
+        return None
+    reason = f"removed: {why} before it was to start"
+    kept = [
+        replace(run, state=State.SKIPPED, reason=reason) if run.state is State.QUEUED else run for run in decided.runs
+    ]
+    return replace(decided, runs=kept)
+
+
+def _changing(old: Mapping[Key, tuple[Job, Schedule]], after: Project) -> Iterator[tuple[Job, Schedule]]:
     """Schedules that go on with another rule, under the same name or a new one."""
-    old = {
-        (job.name, schedule.id): (job, schedule)
-        for job in before.jobs.values()
-        if job.active
-        for schedule in job.schedules
-    }
     former: dict[Key, Key] = renamed(after, old)
     for job in after.jobs.values():
         for schedule in job.schedules if job.active else ():

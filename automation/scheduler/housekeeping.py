@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from automation.clock import StepWatch
@@ -24,6 +25,7 @@ _RESCUE_SECONDS = 1.0
 _PROCESSES_SECONDS = 5.0
 _REPORT_SECONDS = 5.0
 _REPAIR_SECONDS = 10.0
+_STALLED_SECONDS = 2.0
 
 
 class Housekeeping:
@@ -53,10 +55,21 @@ class Housekeeping:
             self._rescue()
         if self._is_time("repair", _REPAIR_SECONDS):
             self._repair()
+        if self._is_time("stalled", _STALLED_SECONDS):
+            self._services.ledger.stalled.settle()
+
+    def next_look(self) -> datetime | None:
+        """When flows that wait for a step without a run are looked at next; None is never."""
+        moment = self._services.ledger.stalled.next_look()
+        return None if moment is None else moment + timedelta(seconds=_STALLED_SECONDS)
 
     def doubt_entries(self) -> None:
         """Look at the entries in the next round, however long ago that was: Redis may have lost them."""
         self._last.pop("repair", None)
+
+    def doubt_messages(self) -> None:
+        """Look at once whether the broker still has what went out; later a first run's message would look like a loss."""
+        self._door.ring_silent(self._services.ledger)
 
     def look_next_time(self) -> None:
         """Look in the next round for runs that wait, however long ago that was."""

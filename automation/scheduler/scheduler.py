@@ -13,7 +13,7 @@ from typing import Any
 from redbeat.schedulers import RedBeatScheduler, get_redis
 from redis.exceptions import ResponseError
 
-from automation.clock import StepWatch
+from automation.clock import ClockLeapt, StepWatch
 from automation.ledger.occurrences import RevisionStale
 from automation.queue.app import LOCK_SECONDS, LOOP_SECONDS
 from automation.scheduler.entries import Entries
@@ -41,8 +41,8 @@ class LedgerScheduler(RedBeatScheduler):  # type: ignore[misc]
         self._leadership = Leadership(get_redis(app), self.lock_key, LOCK_SECONDS)
         self._watch = StepWatch(services.clock, services.settings.lease)
         self.reload = Reload(services)
-        self.firing = Firing(services, self._entries, door)
-        self._succession = Succession(services, self.firing, door, self.reload, sight.name)
+        self.firing = Firing(services, self._entries, door, self._watch)
+        self._succession = Succession(services, self.firing, door, self.reload, sight.name, self._watch)
         self._house = Housekeeping(services, self._entries, door, sight, self._watch)
 
     def tick(self, *_: Any, **__: Any) -> float:
@@ -61,11 +61,21 @@ class LedgerScheduler(RedBeatScheduler):  # type: ignore[misc]
         if self._leadership.lock is not held:
             # A lock that was lost is the first sign of a Redis that came back without what it had.
             self._house.doubt_entries()
-        if not self._watch.believed():
-            return LOOP_SECONDS
-        if self.firing.project is None:
-            self._succession.take_over()
+            self._house.doubt_messages()
         try:
+            self._watch.believed()
+            if self.firing.project is None:
+                self._succession.take_over()
+            return self._fire()
+        except ClockLeapt as leapt:
+            _log.info("%s; nothing is decided by it yet", leapt)
+            return LOOP_SECONDS
+
+    def _fire(self) -> float:
+        """Take changed files over, fire what is due, keep house; returns the seconds until the next round."""
+        try:
+            if self._watch.went_back():
+                self._succession.clock_set_back()
             self._succession.take_changes()
             more = self.firing.round()
         except (RevisionStale, ResponseError) as error:
@@ -97,10 +107,15 @@ class LedgerScheduler(RedBeatScheduler):  # type: ignore[misc]
                 continue
 
     def next_wake(self) -> datetime | None:
-        """When an entry or a waiting run falls due next; None is never, as far as is known."""
-        if not self._watch.believed():
+        """When an entry or a waiting run falls due next, or a flow is looked at; None is never, as far as is known."""
+        try:
+            self._watch.believed()
+        except ClockLeapt:
             return self._services.clock.now() + timedelta(seconds=LOOP_SECONDS)
-        return min((moment for moment in self._next_due() if moment is not None), default=None)
+        if self._watch.has_news:
+            return self._services.clock.now() + timedelta(seconds=LOOP_SECONDS)
+        moments = (*self._next_due(), self._house.next_look())
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def _report(self) -> None:
         leads = self._leadership.lock is not None

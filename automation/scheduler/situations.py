@@ -113,6 +113,8 @@ class Situations:
 
     def _paused(self, job: Job) -> list[PauseRow]:
         """The pauses of the job and of any of its schedules, oldest first."""
+        if not self._pauses:
+            return []
         targets = targets_of(job, *(schedule.id for schedule in job.schedules))
         found = [pause for target in targets for pause in self._pauses.get(target, ())]
         return sorted(found, key=lambda pause: pause.since)

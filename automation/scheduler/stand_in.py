@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 
-from automation.clock import StepWatch
+from automation.clock import ClockLeapt, StepWatch
 from automation.ledger.occurrences import RevisionStale
 from automation.ledger.standing import Key
 from automation.project.model import Project, Schedule
@@ -75,18 +75,22 @@ class StandIn:
 
     def __init__(self, services: Services, door: Bell) -> None:
         self._services = services
-        self._firing = Firing(services, Timetable(), door)
         self._watch = StepWatch(services.clock, services.settings.lease)
+        self._firing = Firing(services, Timetable(), door, self._watch)
         self._read_at = float("-inf")
 
     def fire(self) -> None:
         """Decide, record and publish what is due."""
-        if not self._watch.believed() or not self._knows_the_project():
-            return
         try:
+            self._watch.believed()
+            if not self._knows_the_project():
+                return
             for _ in range(_ROUNDS):
                 if not self._firing.round():
                     break
+            self._services.ledger.stalled.settle()
+        except ClockLeapt as leapt:
+            _log.info("%s; nothing is decided by it yet", leapt)
         except RevisionStale as error:
             _log.info("%s", error)
             self._firing.rest()

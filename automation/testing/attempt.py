@@ -144,7 +144,7 @@ def _spec(services: Services, plugin: Callable[..., Any] | str) -> PluginSpec:
 def _seen(services: Services, run: RunRow) -> JobRun:
     queries = services.ledger.queries
     last = queries.attempts(run.id)[-1]
-    mails = reversed(services.ledger.outbox.list(run_id=run.id, limit=100_000))
+    mails = reversed(services.ledger.outbox.list(run_id=run.id, limit=100_000, whole=True))
     return JobRun(
         state=str(State(run.state)),
         reason=run.reason,

@@ -1,7 +1,7 @@
 """Celery's consumer, which waits for a broker that is away without forgetting what its worker holds.
 
 Owns: how often the broker is asked, and that the keeper goes on meanwhile (Celery's loop, and its timer, stand still);
-that a connection on which something failed is never gone on with.
+that a connection on which something failed is never gone on with; that children are watched over a new connection.
 Never: looks at a message.
 """
 
@@ -46,6 +46,11 @@ class PatientConsumer(Consumer):
         self.first_connection_attempt = False
         return conn
 
+    def loop_args(self) -> Any:
+        """What Celery's loop begins with; before it watches the pool's children again."""
+        watch_again(getattr(self.pool, "_pool", None))
+        return super().loop_args()
+
     def on_unknown_message(self, body: Any, message: Any) -> None:
         """What is no task is thrown away."""
         super().on_unknown_message(body, _Loud(message))
@@ -63,6 +68,22 @@ class PatientConsumer(Consumer):
         if keeper is not None:
             keeper.beat_alone(children=not self.first_connection_attempt)
         maybe_shutdown()
+
+
+def watch_again(pool: Any) -> None:
+    """Let Celery's loop watch those children too of which it has heard that they died, and which are not gone yet.
+
+    Celery's pool keeps in `_sentinel_poll` that it watches no more, and a loop that begins then takes None for a file.
+    Between a child's last word and the moment in which it can be waited for lies the time that the kernel takes to free
+    its memory; a connection that is lost just then would end the worker.
+
+    Parameters
+    ----------
+    pool: Celery's own; None where there is none yet.
+    """
+    for process in getattr(pool, "_pool", ()):
+        if getattr(process, "_sentinel_poll", -1) is None:
+            del process._sentinel_poll
 
 
 class _Loud:

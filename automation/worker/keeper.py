@@ -1,7 +1,7 @@
 """The worker's main process between messages: heartbeat, hard limits, lost children, leaving in order.
 
 Owns: what Celery's timer calls, in the main process's one thread (a thread of ours could be forked while it holds a lock).
-Never: runs a plugin; keeps a connection open, which a fork would inherit.
+Never: runs a plugin; lets a child inherit a connection: what is open is closed before each fork.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from automation.ledger.runs import Verdict
 from automation.project.order import RunSpec
 from automation.queue.door import Door
 from automation.queue.message import run_of_message
+from automation.runner.deliver import settle_unheard
 from automation.runner.verdict import TimedOut, after, cancelled
 from automation.services import Services
 from automation.sight import Sight
@@ -69,7 +70,7 @@ class Keeper:
         self._leaving = leaving
         self._left = False
         self._unworked: dict[tuple[str, int], int] = {}
-        self._with_ledger = False
+        self._with_ledger = self._is_renewing = False
         self._missed: set[str] = set()
 
     @contextmanager
@@ -112,12 +113,18 @@ class Keeper:
     def beat_late(self) -> None:
         """From a signal, while the beat does not come because somebody waits for a broker that says nothing: renew.
 
-        Not while the ledger is being asked: the one thread that we have may hold what would be waited for.
+        Not while the ledger is being asked, be it by an earlier signal: the one thread that we have may hold what would be
+        waited for, and one signal after the other would wait in the midst of the one before.
         """
         late = self._services.clock.monotonic() - self._renewed_at >= self.renew_every * _LATE
-        if late and (self._door.is_asking or not self._with_ledger):
+        if not late or self._is_renewing or (self._with_ledger and not self._door.is_asking):
+            return
+        self._is_renewing = True
+        try:
             with self._ledger_at_hand():
                 self._renew()
+        finally:
+            self._is_renewing = False
 
     def _renew(self) -> None:
         self._renewed_at = self._services.clock.monotonic()
@@ -142,8 +149,8 @@ class Keeper:
             self._vigil.keep()
         if now - self._delivered_at >= _DELIVER_SECONDS:
             self._delivered_at = now
-            ledger.outbox.doubt_expired()
-            if ledger.outbox.due(limit=1):
+            settle_unheard(self._services)
+            if ledger.sending.due(limit=1) or ledger.digests.due(limit=1):
                 self._door.deliver(self._sight.info["queues"][0])
 
     def _rescue(self) -> None:

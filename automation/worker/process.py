@@ -77,7 +77,7 @@ def run_worker(services: Services, queues: Sequence[str], concurrency: int, stan
 
     Parameters
     ----------
-    services: made with `pooled=False`: this process forks.
+    services: made with `forks=True`.
     queues: which queues to take runs from.
     concurrency: runs at once, a process each.
     stand_in: makes who fires while no scheduler does; called in a child, and not before it is needed.

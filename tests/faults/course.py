@@ -73,7 +73,7 @@ class Course(Stack):
         self.set_clock(0)
         self.relay: Detour | None = None
         self.since: datetime | None = None
-        self.plans = (Plan("tick", "main", pace, alone=True), Plan("slow", "main", 2 * pace))
+        self.plans = (Plan("tick", "main", pace, alone=True, max_queued=500), Plan("slow", "main", 2 * pace))
         schedules = SCHEDULES.format(tick=pace, slow=2 * pace)
         super().__init__(root, broker, ledger, files={**FILES, "schedules/torment.toml": schedules}, **settings)
 

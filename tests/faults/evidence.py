@@ -26,6 +26,7 @@ class Plan:
     alone: runs of the job hold the one place there is, and never overlap.
     counts: each run that succeeds adds one to `ctx.state["count"]` and sends one mail.
     max_lost: so many attempts lost with their process end a run.
+    max_queued: a fire that finds so many runs of the job waiting is skipped; 0: none is for that.
     """
 
     job: str
@@ -34,6 +35,7 @@ class Plan:
     alone: bool = False
     counts: bool = False
     max_lost: int = 50
+    max_queued: int = 0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import automation.ledger.flows
 import automation.ledger.runs
 from automation.ledger.occurrences import Occurrences
 from automation.ledger.runs import Runs
@@ -28,13 +29,14 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "popped": (PromptRequest, "__init__", False),  # a worker's main process has the message, and no child does
     "handed": (RunTask, "run", False),  # a child has it, and has claimed nothing
     "done": (Runs, "finish", False),  # the effect has happened, the verdict is not written
-    "committing": (automation.ledger.runs, "_keep", True),  # all is written, and nothing is committed
+    "committing": (automation.ledger.runs, "keep_values", True),  # all is written, and nothing is committed
+    "followed": (automation.ledger.flows, "settle", False),  # the verdict is written, what follows it is not
     "committed": (Runs, "finish", True),  # the verdict is there, nobody was told
 }
 
 
 #: Point → the argument without which nothing happens there.
-_NEEDS = {"decided": 1, "recorded": 2}
+_NEEDS = {"decided": 1, "recorded": 2, "followed": 1}
 
 
 def arm(point: str, mark: Path, number: int = signal.SIGKILL) -> None:

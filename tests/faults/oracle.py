@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +19,8 @@ FINAL = {"succeeded", "dead", "cancelled", "expired", "skipped", "missed"}
 REASONS = {"failed", "lost", "interrupted", "timed_out"}
 #: A fire that is decided sooner than this after its time may not be called missed.
 GRACE = timedelta(seconds=60)
+#: A verdict bears the moment at which its worker asked to write; so long it may have waited for its turn until it counted.
+TURN = timedelta(seconds=10)
 _NAMED = re.compile(r"run ([a-z2-7]{20})\b")
 
 
@@ -104,10 +106,12 @@ def unfounded(evidence: Evidence) -> Iterator[str]:
     decided = {one.run_id: one.decided_at for one in evidence.occurrences}
     by_id = {run.id: run for run in evidence.runs}
     bearable = {plan.job: plan.max_lost for plan in evidence.plans}
+    queues = {plan.job: plan.max_queued for plan in evidence.plans}
     for run in evidence.runs:
         if run.state == "missed" and decided.get(run.id, run.queued_at) - run.nominal_time <= GRACE:
             yield f"{_of(run)} was missed, though it was decided within {GRACE}"
-        if run.state == "skipped" and not _was_in_the_way(run, by_id):
+        full = queues.get(run.job) and _open_beside(run, evidence.runs) >= queues[run.job]
+        if run.state == "skipped" and not full and not _was_in_the_way(run, by_id):
             yield f"{_of(run)} was skipped, and nothing was in its way: {run.reason}"
         if run.state == "dead" and run.spent < run.max_attempts and run.losses < bearable.get(run.job, Plan.max_lost):
             yield f"{_of(run)} was given up after {run.spent} of {run.max_attempts} attempts and {run.losses} losses"
@@ -219,7 +223,21 @@ def _was_in_the_way(run: Run, by_id: dict[str, Run]) -> bool:
     other = by_id.get(named.group(1)) if named else None
     if other is None or run.finished_at is None:
         return False
-    return other.queued_at <= run.finished_at and (other.finished_at is None or other.finished_at >= run.queued_at)
+    return other.queued_at <= run.finished_at and (
+        other.finished_at is None or other.finished_at + TURN >= run.queued_at
+    )
+
+
+def _open_beside(run: Run, runs: Sequence[Run]) -> int:
+    """How many other runs of the job were open when this one was decided."""
+    return sum(
+        other.job == run.job
+        and other.id != run.id
+        and other.state not in ("skipped", "missed")
+        and other.queued_at <= run.queued_at
+        and (other.finished_at is None or other.finished_at + TURN >= run.queued_at)
+        for other in runs
+    )
 
 
 def _counting(evidence: Evidence) -> Iterator[tuple[Plan, list[Run]]]:

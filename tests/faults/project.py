@@ -15,10 +15,10 @@ PLANS = (
     Plan("tick", "main", 1, alone=True),
     Plan("pair", "two", 2),
     Plan("pair", "five", 5),
-    Plan("line", "main", 3, alone=True),
+    Plan("line", "main", 3, alone=True, max_queued=500),
     Plan("flaky", "main", 3),
     Plan("slow", "main", 5),
-    Plan("ledger", "main", 3, alone=True, counts=True),
+    Plan("ledger", "main", 3, alone=True, counts=True, max_queued=500),
 )
 
 SCHEDULES = """

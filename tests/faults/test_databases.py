@@ -16,7 +16,7 @@ from automation.ledger.again import again
 from automation.ledger.ledger import Ledger
 from automation.ledger.rows import RunRow
 from automation.ledger.runs import Claimant
-from automation.ledger.states import OPEN
+from automation.ledger.states import OPEN, State
 from automation.queue import enqueue
 from automation.runner.attempt import attempt
 from automation.services import Services, build_services
@@ -191,8 +191,10 @@ def relayed(
 
 
 def work_off(services: Services, ledger: Ledger, run_id: str) -> RunRow:
-    """Do the run to its end, as a worker does: what a child has turned away from is lost, and tried again."""
+    """Do the run to its end, as a worker does: what a child has turned away from, or knows nothing of, is lost."""
     while (run := ledger.queries.run(run_id)).state in OPEN:
+        if run.state == State.RUNNING:
+            lose(ledger, run, "its child does not know that it has it", now())
         try:
             attempt(services, run_id, Claimant("w", os.getpid()))
         except DBAPIError:

@@ -6,6 +6,8 @@ Each fault is done twice: to the product as it is, and with the protection taken
 from __future__ import annotations
 
 import signal
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -88,6 +90,20 @@ def test_f33_a_process_that_is_told_to_leave_while_it_starts(scene, role):
         assert member.process.wait(60) in (0, -signal.SIGTERM)
 
     assert stage.left_over() == []
+
+
+@pytest.mark.soak
+def test_f33_a_worker_leaves_while_another_program_holds_the_ledgers_file(scene):
+    """F33 and F26: it does not wait until it gets its turn to write, which may be never."""
+    stage = scene()
+    worker = stage.begin("worker-1", "-c", "1")
+    stage.ended(stage.ask_for())
+    with closing(sqlite3.connect(stage.root / "ledger.db", isolation_level=None, timeout=60)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        stage.kill(worker, signal.SIGTERM)
+        left = worker.process.wait(60)
+
+    assert left == 0
 
 
 def test_f33_bites_where_a_process_cannot_say_goodbye(scene):

@@ -29,7 +29,7 @@ plugin = "act"
 every  = "1s"
 [jobs.long]
 plugin = "act"
-params = { seconds = 6 }
+params = { what = "stay" }
 """
 
 
@@ -73,11 +73,14 @@ def test_the_runs_of_a_machine_that_is_gone_are_done_by_the_other(tmp_path: Path
             stack.scheduler()
             stack.worker(AUTOMATION_WORKERS="2")
             stack.eventually(lambda: len(workers_of_b(services)) == 2)
+            stay = tmp_path / "stay"
+            stay.touch()
             runs = {stack.run("long")["id"] for _ in range(6)}
             of_b = workers_of_b(services)
             held = stack.eventually(lambda: {one.id for one in services.ledger.leases.held_by(of_b)} & runs)
             other.kill()
             other.wait()
+            stay.unlink()
             done = [stack.ended(run_id) for run_id in sorted(runs)]
             await_more(stack, 3)
         finally:

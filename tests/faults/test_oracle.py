@@ -149,6 +149,22 @@ def test_a_run_that_ended_so_for_no_reason_is_unfounded(right, other):
     assert "unfounded" in kinds(changed(right, 0, **other))
 
 
+def test_a_fire_is_skipped_when_as_many_wait_as_its_job_lets(right):
+    """Not when fewer do, and not for those that have ended long ago."""
+    full = changed(right, 2, reason="queue full: 1 run waited, and max_queued is 1")
+    assert kinds(replace(full, plans=(replace(PLAN, max_queued=1),))) == set()
+    assert kinds(replace(full, plans=(replace(PLAN, max_queued=2),))) == {"unfounded"}
+    ended = changed(full, 1, finished_at=right.runs[2].queued_at - seconds(11))
+    assert "unfounded" in kinds(replace(ended, plans=(replace(PLAN, max_queued=1),)))
+
+
+def test_a_verdict_may_have_waited_for_its_turn_to_be_written(right):
+    """What was in the way may name an end a little before the decision that saw it open, and not one long before."""
+    asked = right.runs[2].queued_at
+    assert kinds(changed(right, 1, finished_at=asked - seconds(2))) == set()
+    assert "unfounded" in kinds(changed(right, 1, finished_at=asked - seconds(11)))
+
+
 def test_an_effect_a_mail_or_a_count_too_many_is_double(right):
     """Each of them happens once for an occurrence that succeeded."""
     assert kinds(replace(right, lines=(*right.lines, right.lines[1]))) == {"double"}

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,7 +21,7 @@ import automation.runner.attempt
 import automation.scheduler.firing
 import automation.scheduler.housekeeping
 import automation.worker.keeper
-from automation.ledger import occurrences
+from automation.ledger import flows, occurrences
 from automation.ledger.ids import new_id
 from automation.ledger.leases import Leases
 from automation.ledger.memory import Memory
@@ -102,7 +104,7 @@ def once() -> None:
 
 def transaction() -> None:
     """What a plugin leaves in `ctx.state` is written before its verdict, and not with it."""
-    finish, keep = Runs.finish, automation.ledger.runs._keep
+    finish, keep = Runs.finish, automation.ledger.runs.keep_values
 
     def apart(self: Runs, run: str, attempt: int, verdict: Any, *more: Any) -> bool:
         if verdict.job_values is not None:
@@ -110,6 +112,25 @@ def transaction() -> None:
                 keep(connection, run, verdict.job_values)
         return finish(self, run, attempt, verdict, *more)
 
+    Runs.finish = apart
+
+
+def following() -> None:
+    """What follows a run in its flow is written after its verdict, and not with it."""
+    finish = Runs.finish
+
+    @contextmanager
+    def nothing(*_: Any) -> Iterator[None]:
+        yield
+
+    def apart(self: Runs, run: str, *more: Any) -> bool:
+        if not finish(self, run, *more):
+            return False
+        with self._engine.begin() as connection:
+            flows.settle(connection, [run], self._clock.now())
+        return True
+
+    flows.ending = nothing
     Runs.finish = apart
 
 
@@ -212,6 +233,7 @@ PROTECTIONS = {
     "lock": lock,
     "once": once,
     "transaction": transaction,
+    "following": following,
     "claim": claim,
     "fence": fence,
     "renewal": renewal,

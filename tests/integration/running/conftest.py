@@ -52,6 +52,8 @@ def act(ctx: Context, what: str = "", seconds: float = 0, note: str = "") -> dic
         while True:
             try: time.sleep(60)
             except BaseException: pass
+    if what == "stay":
+        while (Path(ctx.project).parent / "stay").exists(): time.sleep(0.05)
     if what == "until cancelled":
         deadline = time.monotonic() + 30
         while not ctx.cancelled and time.monotonic() < deadline: time.sleep(0.05)

@@ -52,6 +52,7 @@ def test_no_child_has_a_socket_of_another_process(tmp_path: Path, fresh_database
             assert shared == []
             assert all(connected(pid, 5432) for pid in children)
             assert connected(worker.pid, server.port)
+            stack.eventually(lambda: connected(worker.pid, 5432))
             assert psutil.Process(worker.pid).num_threads() == 1
         finally:
             stack.stop()

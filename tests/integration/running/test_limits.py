@@ -38,3 +38,40 @@ def test_two_workers_together_keep_to_the_limits(stack):
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
     moments = sorted(ended[run_id].started_at for run_id in paced)
     assert all(last - first >= timedelta(seconds=1) for first, last in zip(moments, moments[2:], strict=False))
+
+
+BREAKER = """
+[jobs.away]
+plugin  = "act"
+overlap = "allow"
+retry   = { max_attempts = 5, backoff = "constant", first = "100ms", jitter = "none" }
+params  = { what = "fail once" }
+[jobs.away.breaker]
+failures = 2
+open_for = "3s"
+key      = "{{ params.note }}"
+"""
+
+
+@pytest.mark.slow
+def test_a_breaker_opens_and_one_run_tries(stack):
+    """Of one key: two failures open it, nobody begins while it is open, one probe closes it, and then all go. Another key's
+    runs do not wait."""
+    stack.declare(BREAKER)
+    stack.broker()
+    held = [stack.run("away", "-p", "note=shop")["id"] for _ in range(5)]
+    other = stack.run("away", "-p", "note=elsewhere")["id"]
+    stack.worker(AUTOMATION_WORKERS="2")
+    ended = [stack.ended(run_id) for run_id in (*held, other)]
+    services = stack.services
+    attempts = {run_id: services.ledger.queries.attempts(run_id) for run_id in (*held, other)}
+    assert {run.state for run in ended} == {"succeeded"}
+
+    tries = sorted((one for run_id in held for one in attempts[run_id]), key=lambda one: one.started_at)
+    opened = sorted(one.finished_at for one in tries if one.outcome == "failed")[1]
+    probe = next(one for one in tries if one.started_at > opened + timedelta(seconds=2))
+    assert not [one for one in tries if opened < one.started_at < opened + timedelta(seconds=2.9)]
+    assert [one for one in tries if probe.started_at < one.started_at < probe.finished_at] == []
+    assert attempts[other][-1].finished_at < probe.started_at
+    assert "is half open" in stack.log.read_text()
+    services.close()

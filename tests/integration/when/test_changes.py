@@ -67,6 +67,28 @@ def test_a_renamed_job_catches_up_what_its_old_name_left(changed, job, utc):
     assert [(row.job, row.state) for row in rows] == [("books", "succeeded")] + [("volumes", "succeeded")] * 4
 
 
+def test_a_job_that_is_renamed_and_gets_another_rule_catches_up_what_its_old_name_left(changed, job, utc):
+    """The outage began under the one name and rule, and ends under the others; what follows it has its runs, too."""
+    start, follower = (
+        utc(2026, 3, 2),
+        '[jobs.told]\nplugin = "shell"\nafter = ["{}"]\nparams = {{ command = "true" }}\n',
+    )
+    new = job(
+        'cron = "30 * * * *"', "volumes", replaces='"books"', overlap='"allow"', catchup='"all"', run_on_start="true"
+    )
+    happened = changed(
+        job(HOURLY, catchup='"all"') + follower.format("books"), new + follower.format("volumes"), 180,
+        down=[(start + 90 * MINUTE, start + 190 * MINUTE)],
+    )  # fmt: skip
+    due = [row for row in happened.rows if row.job != "told" and row.schedule != "start"]
+
+    assert hours(sorted(due, key=lambda row: row.nominal_time), start) == [1, 2, 3, 3.5, 4.5, 5.5]
+    assert [row.job for row in due].count("books") == 1
+    assert {row.state for row in happened.rows} == {"succeeded"}
+    assert len([row for row in happened.rows if row.schedule == "start"]) == 1
+    assert set(hours(happened.of("told"), start)) >= {1, 2, 3, 3.5, 4.5, 5.5}
+
+
 def test_a_renamed_job_does_not_run_beside_its_old_name(changed, job, utc):
     """The place of the run at work goes with the name."""
     happened = changed(job('every = "10m"'), job('every = "10m"', "volumes", replaces='"books"'), 12, hours=1)

@@ -104,3 +104,34 @@ def test_a_leap_that_is_taken_back_decides_nothing(time_machine, job, utc):
 
     assert nominals(happened) == [start + n * HOUR for n in range(1, 5)]
     assert happened.states("books") == {"succeeded": 4}
+
+
+def test_back_by_hours_does_not_hold_up_what_counts_from_the_end(set_clock, utc):
+    """No instant of it can come twice, so it goes on at its pace, half a minute after the step."""
+    happened = set_clock(150, [(65, -180)], 'fixed_delay = "10m"')
+    rows = happened.of("books")
+
+    assert happened.states("books") == {"succeeded": len(rows)}
+    assert len(rows) >= 13
+    assert min(nominals(happened)) < utc(2026, 3, 2)
+
+
+def test_what_was_missed_in_a_future_that_is_taken_back_is_done_when_it_comes(time_machine, job, utc):
+    """A clock that showed another month for an hour: of that month's fires one ran, and will not again; the others will."""
+    start = utc(2026, 3, 2)
+    steps = [(start + 2.5 * HOUR, utc(2026, 3, 4, 12, 30)), (start + 3.5 * HOUR, start + 3.5 * HOUR)]
+    happened = time_machine(job('cron = "0 * * * *"'), start, start + timedelta(days=3), steps=steps)
+
+    assert nominals(happened) == [start + n * HOUR for n in range(1, 72)]
+    assert happened.states("books") == {"succeeded": 71}
+
+
+def test_a_scheduler_that_begins_after_the_clock_was_set_back_goes_on_too(time_machine, job, utc):
+    """Nobody was there to see it; the ledger tells."""
+    start = utc(2026, 3, 2)
+    steps = [(start + 2.5 * HOUR, utc(2026, 3, 4, 12, 30)), (start + 3.5 * HOUR, start + 3.5 * HOUR)]
+    down = [(start + 3.4 * HOUR, start + 3.6 * HOUR)]
+    happened = time_machine(job('cron = "0 * * * *"'), start, start + 6.5 * HOUR, steps=steps, down=down)
+
+    assert [one for one in nominals(happened) if one < start + 12 * HOUR] == [start + n * HOUR for n in range(1, 7)]
+    assert set(happened.states("books")) == {"succeeded"}

@@ -129,3 +129,84 @@ def test_a_change_of_the_files_leaves_a_flow_on_its_way_as_it_is(time_machine, j
     history = time_machine(before, start, start + 2 * DAY, edits=edits, takes={"prices": 10 * MINUTE})
     assert [row.state for row in history.of("report")] == ["succeeded"] * 2
     assert [row.state for row in history.of("mail")] == ["succeeded"]
+
+
+JOIN = 'after = ["prices", "stock"]'
+
+
+def rewritten(text):
+    """An edit that leaves the project with these schedules alone."""
+    return lambda folder: (folder / "schedules" / "simulated.toml").write_text(text)
+
+
+def test_a_join_does_not_wait_for_one_whose_fires_are_spent(time_machine, job, utc):
+    """It is skipped within seconds, and says of whom there is no run, and why."""
+    start = utc(2026, 3, 2)
+    text = job(AT_SEVEN, "prices") + job(AT_SEVEN, "stock", max_fires=1) + job(JOIN, "report")
+    history = time_machine(text, start, start + 2 * DAY)
+    first, second = history.of("report")
+    assert first.state == "succeeded"
+    reason = "upstream: job 'stock' has no run at that instant: its max_fires = 1 are spent"
+    assert (second.state, second.reason) == ("skipped", reason)
+    prices = [row for row in history.of("prices") if row.nominal_time == second.nominal_time]
+    assert second.finished_at - prices[0].finished_at < timedelta(seconds=10)
+
+
+@pytest.mark.parametrize(
+    ("stock", "said"),
+    [
+        ("", "run {} of job 'stock' was skipped"),
+        ("enabled = false\ncron = '0 7 * * *'", "run {} of job 'stock' was skipped"),
+        ("cron = '0 9 * * *'", None),
+    ],
+)
+def test_a_join_whose_upstream_changes_while_it_is_put_off(time_machine, job, utc, stock, said):
+    """Removed or disabled, its fire is skipped, and so is the join; under another rule it keeps its planned time and runs."""
+    start = utc(2026, 3, 2)
+    before = (
+        job(AT_SEVEN, "prices") + job(AT_SEVEN, "stock", jitter='"50m"', jitter_mode='"stable"') + job(JOIN, "report")
+    )
+    after = job(AT_SEVEN, "prices") + (job(stock, "stock") if stock else "") + job('after = ["prices"]', "report")
+    history = time_machine(before, start, start + DAY, edits=[(start + 7 * HOUR + 5 * MINUTE, rewritten(after))])
+    [held], [report] = history.of("stock")[:1], history.of("report")
+    assert held.nominal_time == report.nominal_time == start + 7 * HOUR
+    if said is None:
+        assert (held.state, report.state) == ("succeeded", "succeeded")
+    else:
+        assert held.reason.startswith("removed: ")
+        assert (report.state, report.reason) == ("skipped", f"upstream: {said.format(held.id)}")
+        assert report.finished_at - held.finished_at < timedelta(seconds=10)
+
+
+def test_a_join_whose_upstream_is_removed_while_no_scheduler_runs(time_machine, job, utc):
+    """Nobody decided its fire, and nobody will: the join is skipped when a scheduler leads again."""
+    start = utc(2026, 3, 2)
+    before = (
+        job(AT_SEVEN, "prices") + job(AT_SEVEN, "stock", jitter='"50m"', jitter_mode='"stable"') + job(JOIN, "report")
+    )
+    after = job(AT_SEVEN, "prices") + job('after = ["prices"]', "report")
+    down = (start + 7 * HOUR + MINUTE, start + 8 * HOUR)
+    edits = [(start + 7 * HOUR + 5 * MINUTE, rewritten(after))]
+    history = time_machine(before, start, start + DAY, down=[down], edits=edits)
+    [report] = history.of("report")
+    assert report.reason == "upstream: job 'stock' has no run at that instant: it is declared no more"
+    assert report.finished_at - down[1] < timedelta(seconds=30)
+
+
+def test_a_flow_whose_files_change_between_its_first_runs(time_machine, job, utc):
+    """What a first run no longer brings about is waited for by nobody; what still is put off is waited for."""
+    start = utc(2026, 3, 2)
+    stock = job(AT_SEVEN, "stock", jitter='"50m"', jitter_mode='"stable"')
+    before = (
+        job(AT_SEVEN, "prices")
+        + stock
+        + job('after = ["stock"]', "count")
+        + job('after = ["prices", "count"]', "report")
+    )
+    after = job(AT_SEVEN, "prices") + stock + job('after = ["prices"]', "report")
+    history = time_machine(before, start, start + DAY, edits=[(start + 7 * HOUR + 5 * MINUTE, rewritten(after))])
+    [stock], [report] = history.of("stock"), history.of("report")
+    assert stock.state == "succeeded"
+    reason = "upstream: job 'count' has no run in this flow: the files changed between its first runs"
+    assert (report.state, report.reason) == ("skipped", reason)
+    assert abs(report.finished_at - stock.finished_at) < timedelta(seconds=10)

@@ -183,6 +183,17 @@ def test_failure_has_its_class_and_message(how: str, state: str, kind: str, mess
     assert message in done.log[-1]
 
 
+@pytest.mark.parametrize(
+    ("how", "level"), [("skip", "INFO"), ("snooze", "INFO"), ("ctrl-c", "INFO"), ("retry", "ERROR"), ("plain", "ERROR")]
+)
+def test_only_a_failure_is_logged_as_an_error(how: str, level: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A watch that found nothing new is no alarm; the line that says why still stands in the log."""
+    done = run_job(ends, {"how": how})
+
+    said = [one for one in caplog.records if one.getMessage() == done.log[-1]]
+    assert [one.levelname for one in said] == [level]
+
+
 def test_traceback_is_kept_where_it_helps() -> None:
     """Of an exception that nobody foresaw, and not of a failure that the plugin explained."""
     assert "raise ENDINGS[how]()" in str(run_job(ends, {"how": "plain"}).traceback)

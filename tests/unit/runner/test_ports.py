@@ -11,7 +11,8 @@ import pytest
 
 from automation.errors import InvalidInput, Refused
 from automation.ledger.rows import RunRow
-from automation.runner.ports import Files, JobState, Late, Mails, Memo
+from automation.runner.mails import Mails
+from automation.runner.ports import Files, JobState, Late, Memo
 from automation.runner.verdict import success
 from automation.services import Services
 
@@ -28,7 +29,7 @@ def mail(**headers: str) -> EmailMessage:
 
 @pytest.fixture
 def mails(services: Services, running: Callable[..., RunRow]) -> Mails:
-    return Mails(services.clock, running(schedule="main"), "robot@example.com")
+    return Mails(services.clock, running(schedule="main"), lambda _server: "robot@example.com")
 
 
 def test_mail_is_a_row_for_each_recipient(mails: Mails) -> None:
@@ -123,6 +124,19 @@ def test_attempt_that_is_no_longer_the_newest_is_told_to_stop(services: Services
 def test_leaving_worker_tells_its_runs(services: Services, running: Callable[..., RunRow]) -> None:
     """At once, without asking the ledger."""
     assert Memo(services.ledger, services.clock, running(), lambda: True, PATIENCE).cancelled()
+
+
+def test_a_plan_shows_no_secret(services: Services, running: Callable[..., RunRow]) -> None:
+    """What a clean-up would delete is written down for people, and its rule may hold a name that nobody is to read."""
+    mask = services.redactor.mask_all
+    services.redactor.learn("erased@example.com")
+    run = running()
+    Memo(services.ledger, services.clock, run, lambda: False, PATIENCE, mask).propose(
+        "abc", {"keys": ["erased@example.com"]}
+    )
+
+    (plan,) = services.ledger.plans.newest(run.job)
+    assert "erased" not in str(plan)
 
 
 def test_state_is_a_mapping_that_knows_whether_it_may_have_changed(services: Services) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from automation.clock import FrozenClock
+from automation.ledger import limit_counts
+from automation.ledger.limit import Limit
 from automation.project.model import Project
 from automation.scheduler.activate import activate, digest, renamed
 from automation.services import Services, build_services
@@ -161,3 +163,23 @@ def test_the_configuration_is_kept_as_it_was_declared(services: Services) -> Non
     activate(services, project(services), "s1")
 
     assert set(services.ledger.occurrences.declared()) == {"books", "off"}
+
+
+def test_another_description_is_recorded_and_no_change(services: Services) -> None:
+    """What people read is as the files say it; what runs goes on."""
+    activate(services, project(services), "s1")
+    told = JOBS.replace("[jobs.off]", '[jobs.off]\ndescription = "Rests"')
+    assert activate(services, project(services, told), "s1")[0] == 1
+    assert services.ledger.occurrences.declared()["off"]["description"] == "Rests"
+
+
+def test_a_limit_that_came_back_by_an_older_run_is_brought_in_step(services: Services) -> None:
+    """Also where nothing else has changed since."""
+    activate(services, project(services), "s1")
+    with services.ledger.engine.begin() as connection:
+        limit_counts.lock(connection, Limit("limit shop", "limit shop", max_running=3))
+    activate(services, project(services), "s1")
+    with services.ledger.engine.begin() as connection:
+        held = limit_counts.look(connection, "limit shop")
+    assert held is not None
+    assert held.max_running is None

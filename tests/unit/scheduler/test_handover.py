@@ -79,12 +79,33 @@ def test_a_jittered_fire_keeps_its_planned_time(services: Services) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("rule", "after"),
-    [("plain", None), ("deferred", RULES["deferred"]), ("deferred", f"{RULES['plain']}\nenabled = false")],
-)
-def test_nothing_else_is_owed(services: Services, rule: str, after: str | None) -> None:
-    """A rule that stays decides its own fires, and one that is gone or disabled has none."""
-    new = project(services, after) if after else project(services, RULES["plain"], "other")
+def test_a_rule_that_stays_owes_nothing(services: Services) -> None:
+    """It decides its own fires."""
+    assert owed(services, RULES["deferred"], project(services, RULES["deferred"])) == []
 
-    assert owed(services, RULES[rule], new) == []
+
+@pytest.mark.parametrize(
+    ("after", "name", "said"),
+    [
+        (RULES["plain"], "other", "removed: the job was taken out of the files before it was to start"),
+        (f"{RULES['plain']}\nenabled = false", "books", "removed: the job was disabled before it was to start"),
+        ("schedules = [{ id = 'b', every = '1h' }]", "books", "removed: its schedule was taken out of the files before it was to start"),
+    ],
+)  # fmt: skip
+def test_what_was_put_off_by_a_schedule_that_goes_is_skipped_with_the_reason(
+    services: Services, after: str, name: str, said: str
+) -> None:
+    """Nothing that fell due leaves no record."""
+    runs = owed(services, RULES["deferred"], project(services, after, name))
+    assert [run.nominal_time for run in runs] == [BEGIN + n * timedelta(minutes=5) for n in range(1, 5)]
+    assert {run.state for run in runs} == {"skipped"}
+    assert runs[-1].reason == said
+
+
+def test_a_file_that_cannot_be_read_takes_no_schedule_out(services: Services) -> None:
+    """What is put off then waits for the file."""
+    before = project(services, RULES["deferred"])
+    activate(services, before, "s")
+    (services.settings.project / "schedules" / "a.toml").write_text("[jobs.books")
+    services.clock.advance(minutes=20)
+    assert put_off(services.ledger, before, services.read_project(), NOW) == []

@@ -83,6 +83,36 @@ def test_a_newer_configuration_is_learnt_and_the_older_one_is_not_fired(services
     assert {run.job for run in services.ledger.queries.runs(limit=100)} == {"other"}
 
 
+class LeapingClock(FrozenClock):
+    """Leaps ahead by two hours just before it is read for the n-th time."""
+
+    reads_left = -1
+
+    def now(self) -> datetime:
+        self.reads_left -= 1
+        if self.reads_left == 0:
+            self._now += timedelta(hours=2)
+        return super().now()
+
+
+@pytest.mark.parametrize("reads", [1, 5, 8, 10, 11])
+def test_a_clock_that_leaps_in_the_midst_of_a_round_decides_nothing_by_it(tmp_path: Path, reads: int) -> None:
+    """Whatever was looked at just before: in the two hours that may be taken back, nothing is fired."""
+    clock = LeapingClock(START)
+    services = build_services(tmp_path, clock=clock, environ={})
+    declare(services, MINUTELY)
+    services.upgraded_ledger()
+    activate(services, services.read_project(), "a scheduler")
+    worker = StandIn(services, Bell())
+    clock.reads_left = reads
+    for _ in range(3):
+        worker.fire()
+        pass_time(services, seconds=1)
+
+    assert clock.reads_left <= 0
+    assert fired(services) == []
+
+
 def test_before_any_scheduler_has_led_there_is_nothing_to_stand_in_for(tmp_path: Path) -> None:
     """Which files count has not been said yet."""
     services = build_services(tmp_path, clock=FrozenClock(START), environ={})
