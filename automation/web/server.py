@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import socket
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -22,15 +23,25 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def listen(host: str, port: int) -> socket.socket:
+def is_loopback(host: str) -> bool:
+    """Whether this machine alone can reach what listens there."""
+    return is_this_machine(f"[{host}]" if ":" in host else host)
+
+
+def listen(host: str, port: int, *, guarded: Callable[[], bool], public_url: str = "") -> socket.socket:
     """A listening socket; port 0 takes a free one.
 
-    Raises Refused beyond loopback, where everybody could look, and for a port that is taken.
+    Raises Refused for a port that is taken, and where others could come in while nobody has to sign in.
+
+    Parameters
+    ----------
+    guarded: whether there is a user or a token.
     """
-    if not is_this_machine(f"[{host}]" if ":" in host else host):
+    if (public_url or not is_loopback(host)) and not guarded():
+        what = f"AUTOMATION_PUBLIC_URL is {public_url}" if public_url else f"AUTOMATION_HOST is '{host}'"
         raise Refused(
-            f"AUTOMATION_HOST is '{host}', which others can reach, and the pages have no login yet. Leave it at 127.0.0.1 "
-            f"and reach it through a tunnel: ssh -L {port}:127.0.0.1:{port} THIS_MACHINE"
+            f"{what}, which others can reach, and there is no user. Add one: automation users add NAME --role admin; "
+            f"or leave it at 127.0.0.1 and reach it through a tunnel: ssh -L {port}:127.0.0.1:{port} THIS_MACHINE"
         )
     try:
         return socket.create_server(
@@ -67,6 +78,7 @@ def serve(app: FastAPI, listening: socket.socket, grace: timedelta) -> None:
 
     def stop(*_: object) -> None:
         server.should_exit = True
+        app.state.leaving.say()  # a page that listens would hold us
 
     # Ours from the first moment; and uvicorn raises the signal again once it has stopped, which would else end us by it.
     for number in (signal.SIGTERM, signal.SIGINT):

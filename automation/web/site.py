@@ -1,63 +1,62 @@
-"""What the pages are made from, and which page shows what.
+"""What all pages are made from: the project, the ledger, answers that are kept for a moment, templates.
 
-Owns: one method for each page: ask the ledger, put it into words, render.
-Never: knows HTTP, writes to the ledger.
+Owns: how a page is rendered, and what stands around each: the name, the navigation and its counts.
+Never: knows HTTP or what one page shows; writes to the ledger.
 """
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from automation.artifacts import Artifact
-from automation.clock import Clock
-from automation.dispatch.outlook import Outlook
+from automation.dispatch.outlook import Outlook, outlook
 from automation.errors import UnknownName
-from automation.ledger.queries import Queries
-from automation.ledger.rows import ProcessRow
-from automation.ledger.states import State
+from automation.ledger.dead import Cause, Wanted
+from automation.ledger.ledger import Ledger
 from automation.project.model import Job, Project
 from automation.rendering import Templates
-from automation.text import nearest
-from automation.web import views
+from automation.services import Services
+from automation.web.fresh import Fresh
+from automation.web.words import Viewer
 
+#: Attributes of templates that hold an address of ours; a value in one is escaped, so that it cannot look like one.
+_ADDRESS = re.compile(r'\b(href|src|action|formaction|hx-get|hx-post|data-live)="/')
 PAGES = Path(__file__).parent / "pages"
-_STRIP = 16
-_RUNS = 50
-_LINES = 500
-_TALLY_SPAN = timedelta(hours=24)
 _REREAD_SECONDS = 5.0
+_SOON, _LATER = 2.0, 10.0
+_TROUBLED = ("permanent", "in_doubt")
 
 
 class Site:
-    """The pages of one project.
+    """What the pages of one project share.
 
     Parameters
     ----------
     declared: gives the project; asked again at most every few seconds, so that edits show.
-    artifacts: the folder that all artifacts lie in; what lies outside is never served.
-    schedulers: those that have reported lately.
-    known: what the ledger says of what comes for jobs.
     """
 
     def __init__(
         self,
-        queries: Queries,
+        services: Services,
         declared: Callable[[], Project],
-        clock: Clock,
-        artifacts: Path,
-        schedulers: Callable[[], Sequence[ProcessRow]] = tuple,
-        known: Callable[[Sequence[Job]], Outlook] = lambda _jobs: Outlook(),
+        fresh: Fresh | None = None,
     ) -> None:
-        self.queries, self.clock, self.artifacts = queries, clock, artifacts
-        self._declared, self._schedulers, self._known = declared, schedulers, known
+        self.services, self.clock = services, services.clock
+        self.fresh = fresh or Fresh(services.clock)
+        self._declared = declared
         self._templates = Templates([PAGES])
         self._lock = threading.Lock()
         self._project: Project | None = None
         self._read_at = 0.0
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger as it is; whether it can be used, `/readyz` says."""
+        return self.services.ledger_unchecked
 
     def project(self) -> Project:
         """What the project declares, at most a few seconds old."""
@@ -67,52 +66,62 @@ class Site:
                 self._project, self._read_at = self._declared(), now
             return self._project
 
-    def index(self, job: str | None = None, state: str | None = None) -> str:
-        """Jobs with their latest runs, and the newest runs of all jobs or of one. Raises UnknownName for a state."""
-        if state and state not in set(State):
-            raise UnknownName("state", state, nearest(state, list(State)), "")
-        project, now = self.project(), self.clock.now()
-        jobs = list(project.jobs.values())
-        latest = self.queries.latest([each.name for each in jobs], _STRIP) if jobs else {}
-        runs = self.queries.runs(job=job, state=state, limit=_RUNS)
-        known = self._known(jobs)
-        return self._page(
-            "index.html",
-            refresh=3,
-            troubles=views.troubles(project.errors, self._schedulers()),
-            jobs=[views.job_line(each, latest[each.name], now, known) for each in jobs],
-            jobs_title=views.title_of(jobs),
-            runs=[views.run_line(run, now) for run in runs],
-            tally=views.tally(self.queries.counts(since=now - _TALLY_SPAN)),
-            job_filter=job,
-            state_filter=state,
-        )
+    def outlook(self) -> Outlook:
+        """What the ledger knows of what comes for all jobs."""
+        return self.fresh.get("outlook", _SOON, lambda: outlook(self.ledger, list(self.project().jobs.values())))
 
-    def run(self, run_id: str, after: int = 0) -> str:
-        """One run with its attempts, files and log lines above `after`. Raises UnknownName."""
-        run = self.queries.run(run_id)
-        logs = self.queries.logs(run.id, after=after, limit=_LINES)
-        attempts, files = self.queries.attempts(run.id), self.queries.artifacts(run.id)
-        values = views.run_page(run, attempts, logs, files, self.clock.now())
-        more = logs[-1].id if len(logs) == _LINES else 0
-        return self._page("run.html", refresh=2 if values["open"] else 0, more=more, **values)
+    def causes(self) -> list[Cause]:
+        """Why there are dead letters."""
+        return self.fresh.get("causes", _LATER, lambda: self.ledger.dead.causes(Wanted()))
+
+    def job(self, name: str) -> Job:
+        """The job of this name. Raises UnknownName."""
+        return self.project().job(name)
 
     def file(self, run_id: str, name: str) -> Artifact:
         """A file of a run, by the name that the ledger has for it. Raises UnknownName, also for what lies elsewhere."""
-        run = self.queries.run(run_id)
-        found = next((each for each in self.queries.artifacts(run.id) if each.name == name), None)
+        run = self.ledger.queries.run(run_id)
+        found = next((each for each in self.ledger.queries.artifacts(run.id) if each.name == name), None)
         if found is None:
             raise UnknownName("file of this run", name)
-        path = found.path.resolve()
-        if not path.is_relative_to(self.artifacts.resolve()) or not path.is_file():
+        if not self.keeps(found):
             raise UnknownName("file of this run", name, hint=" any more")
         return found
 
-    def message(self, title: str, text: str) -> str:
-        """A page that only says something."""
-        return self._page("message.html", refresh=0, title=title, text=text)
+    def keeps(self, file: Artifact) -> bool:
+        """Whether a file is there, and lies where runs leave theirs: a link or a foreign path leads nowhere."""
+        path = file.path.resolve()
+        return path.is_relative_to(self.services.settings.artifacts.resolve()) and path.is_file()
 
-    def _page(self, template: str, *, refresh: int, **values: Any) -> str:
-        root = self._project.root if self._project else Path()
-        shared: Mapping[str, Any] = {"project": root.name or "project", "root": str(root), "refresh": refresh}
-        return self._templates.render(template, {**shared, **values})
+    def render(self, template: str, viewer: Viewer, **values: Any) -> str:
+        """A page, with what stands around each."""
+        return self._placed(viewer, self._templates.render(template, {**self._around(viewer), **values}))
+
+    def bare(self, template: str, viewer: Viewer, **values: Any) -> str:
+        """A page when nothing can be asked: the ledger does not answer."""
+        return self._placed(viewer, self._templates.render(template, {**self._plain(viewer), **values}))
+
+    @staticmethod
+    def _placed(viewer: Viewer, page: str) -> str:
+        """The page below the path that a proxy gives us: templates write every address from the root."""
+        return _ADDRESS.sub(rf'\1="{viewer.base}/', page) if viewer.base else page
+
+    def _plain(self, viewer: Viewer) -> Mapping[str, Any]:
+        root = self._project.root if self._project else self.services.settings.project
+        return {
+            "project": root.name or "project",
+            "root": str(root),
+            "viewer": viewer,
+            "section": "",
+            "live": False,
+            "dead_count": 0,
+            "mail_count": 0,
+        }
+
+    def _around(self, viewer: Viewer) -> Mapping[str, Any]:
+        mails = self.fresh.get("mails", _LATER, self.ledger.figures.mails)
+        return {
+            **self._plain(viewer),
+            "dead_count": sum(one.runs for one in self.causes()),
+            "mail_count": sum(mails.get(state, 0) for state in _TROUBLED),
+        }

@@ -11,7 +11,6 @@ import uvicorn
 
 from automation.artifacts import Artifact, media_type_of, write_file
 from automation.clock import FrozenClock
-from automation.dispatch.outlook import outlook
 from automation.health.check import ok
 from automation.ledger.ids import new_id
 from automation.ledger.ledger import Ledger
@@ -21,8 +20,12 @@ from automation.ledger.schema import open_engine, upgrade
 from automation.ledger.states import Kind, Outcome, State
 from automation.project.model import Job, Project, Schedule
 from automation.retry import RetryPolicy
+from automation.services import build_services
 from automation.triggers.parse import parse_trigger
+from automation.web.access.gate import Gate
+from automation.web.api.desk import Desk
 from automation.web.app import create_app
+from automation.web.fresh import Fresh
 from automation.web.site import Site
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -75,11 +78,29 @@ def project(tmp_path):
     return Project(tmp_path, {job.name: job for job in jobs})
 
 
+class Eager(Fresh):
+    """Asks each time: a test sees what it has just written."""
+
+    def get(self, _key, _seconds, ask, **_longest):
+        return ask()
+
+
 @pytest.fixture
-def site(ledger, project, clock, tmp_path):
-    return Site(
-        ledger.queries, lambda: project, clock, tmp_path / "artifacts", known=lambda jobs: outlook(ledger, jobs)
-    )
+def services(ledger, clock, tmp_path, project):
+    """The services of the project in this folder, over the ledger of the test; its jobs are those of `project`."""
+    environ = {
+        "AUTOMATION_DATABASE_URL": f"sqlite:///{tmp_path / 'ledger.db'}",
+        "AUTOMATION_ARTIFACTS_URL": str(tmp_path / "artifacts"),
+    }
+    services = build_services(tmp_path, clock=clock, environ=environ)
+    services.__dict__["project"] = project
+    yield services
+    services.close()
+
+
+@pytest.fixture
+def site(services, project, clock):
+    return Site(services, lambda: project, Eager(clock))
 
 
 @pytest.fixture
@@ -110,8 +131,30 @@ def serve():
 
 
 @pytest.fixture
-def client(serve, site, checks):
-    return serve(create_app(site, lambda: checks))
+def gate(ledger, clock):
+    """Nobody has to sign in, until there is a user."""
+    return Gate(ledger, clock, "k" * 16)
+
+
+@pytest.fixture
+def rung():
+    """The ids of the runs that were rung for."""
+    return []
+
+
+@pytest.fixture
+def desk(services, site, rung):
+    return Desk(services, site.project, site.file, lambda waiting: rung.extend(one.id for one in waiting))
+
+
+@pytest.fixture
+def app(site, checks, gate, desk):
+    return create_app(site, lambda: checks, gate, desk)
+
+
+@pytest.fixture
+def client(serve, app):
+    return serve(app)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def test_every_answer_carries_the_security_headers(client):
         assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'; script-src 'self'")
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
 
 
 def test_pages_ask_for_nothing_elsewhere(client, add_run):
@@ -62,6 +62,7 @@ def test_a_report_is_shown_in_a_sandbox(client, add_run, add_file):
     assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
     assert answer.headers["content-disposition"] == 'inline; filename="prices.html"'
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-frame-options"] == "SAMEORIGIN"
 
 
 def test_what_a_browser_should_not_open_is_a_download(client, add_run, add_file):
@@ -103,11 +104,12 @@ def test_a_file_outside_the_artifacts_is_not_served(client, add_run, add_file, t
         answer = client.get(f"/runs/{run_id}/files/{name}")
         assert answer.status_code == 404
         assert "secret" not in answer.text
+    assert ">secret<" not in client.get(f"/runs/{run_id}").text
 
 
-def test_readiness_names_what_is_missing(serve, site):
+def test_readiness_names_what_is_missing(serve, site, gate, desk):
     """503 and the reasons, until everything that is needed answers."""
-    client = serve(create_app(site, lambda: [fail("broker", "does not answer; start it")]))
+    client = serve(create_app(site, lambda: [fail("broker", "does not answer; start it")], gate, desk))
 
     answer = client.get("/readyz")
 
@@ -134,7 +136,7 @@ def test_errors_are_pages_for_people_and_json_for_programs(client):
         "error": "There is nothing at /nothing."
     }
     assert client.post("/").status_code == 405
-    assert client.get("/runs/x?after=many").status_code == 400
+    assert client.get("/runs/x?before=many").status_code == 400
 
 
 def test_a_silent_ledger_is_503_without_its_words(client, site, monkeypatch):
@@ -143,7 +145,7 @@ def test_a_silent_ledger_is_503_without_its_words(client, site, monkeypatch):
     def broken(*_):
         raise OperationalError("SELECT secret", {}, Exception("password=hunter2"))
 
-    monkeypatch.setattr(site, "index", broken)
+    monkeypatch.setattr(site, "project", broken)
 
     answer = client.get("/")
 

@@ -50,6 +50,7 @@ def test_it_says_where_it_is_and_leaves_when_told(web):
     assert child.wait(60) == 0
 
 
+@pytest.mark.slow
 def test_it_starts_before_ledger_and_broker_and_says_what_is_missing(web):
     """A dashboard without its services is up and not ready, with the ways out."""
     address = address_of(web(PORT="0"))
@@ -64,6 +65,7 @@ def test_it_starts_before_ledger_and_broker_and_says_what_is_missing(web):
     assert "automation up" in checks["broker"]
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_refused_with_a_way_out(web):
     """A port that somebody else holds ends it with 3 and names another."""
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -75,6 +77,7 @@ def test_a_taken_port_is_refused_with_a_way_out(web):
     assert f"cannot listen on 127.0.0.1:{port}: Address already in use. Set PORT" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "host", ["0.0.0.0", *(pytest.param(host, marks=pytest.mark.slow) for host in ("::", "192.0.2.1")), "example.com"]
 )

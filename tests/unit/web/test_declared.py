@@ -11,7 +11,7 @@ from automation.ledger.rows import ProcessRow
 from automation.project.load import load_project
 from automation.registry import Registry
 from automation.web.declared import Declared
-from automation.web.views import troubles
+from automation.web.words import troubles
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 JOB = '[jobs.a]\nplugin = "none"\n'

@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from automation.artifacts import Artifact
-from automation.web.views import file_line, moment_of, result_words, tally
+from automation.web.words import Viewer, file_line, result_words, tally
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -24,7 +25,7 @@ NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 )
 def test_ages_are_as_fine_as_they_matter(ago, words):
     """Seconds are told while they matter, and the exact instant always stands beside."""
-    moment = moment_of(NOW - ago, NOW)
+    moment = Viewer(NOW, ZoneInfo("Europe/Madrid")).at(NOW - ago)
 
     assert moment.away == words
     assert moment.exact.endswith(" UTC")
