@@ -1,4 +1,4 @@
-"""What several commands are asked in the same words: which runs, since when, by whom.
+"""What several commands are asked in the same words: which runs, with which parameters, since when, by whom.
 
 Owns: these options, and what is said of a name that nothing has.
 Never: acts on what was asked.
@@ -22,6 +22,9 @@ _LONGEST_NAME = 120
 RunIds = Annotated[
     list[str] | None,
     typer.Argument(metavar="[RUN]...", help="Ids of runs, or their beginnings.", show_default=False),
+]
+Params = Annotated[
+    list[str] | None, typer.Option("-p", "--param", help="name=value over the job's params; the value as in TOML.")
 ]
 By = Annotated[str | None, typer.Option("--by", help="Who does it; default: the login name.", metavar="NAME")]
 

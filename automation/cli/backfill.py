@@ -7,21 +7,17 @@ Never: decides which fires run; `dispatch.backfill` does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import product
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from automation.cli.output import choose, emit, emit_json, notice
-from automation.errors import InvalidInput, Refused
 from automation.text import count
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from automation.acts.backfill import Wish
     from automation.dispatch.backfill import PastFire
-    from automation.ledger.rows import NewRun, RunRow
+    from automation.ledger.rows import NewRun
     from automation.project.model import Job
     from automation.services import Services
 
@@ -32,24 +28,6 @@ _SELECT = 'Which fires: "missing" (no success, default), "failed" or "all".'
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("backfill")(backfill)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What was typed after `automation backfill`."""
-
-    job: str
-    since: str
-    until: str
-    schedule: str | None
-    select: str
-    order: str
-    max_parallel: int
-    limit: int
-    notify: bool
-    ignore_calendars: bool
-    force: bool
-    only: bool
 
 
 def backfill(
@@ -75,15 +53,23 @@ def backfill(
     as_json: Annotated[bool, typer.Option("--json", help="The list as a JSON array.")] = False,
 ) -> None:
     """Run what a job missed between two moments."""
+    from automation.acts.backfill import Wish, past_fires_of, record_batch
     from automation.cli.opening import open_services
+    from automation.cli.pausing import tell_paused
+    from automation.cli.trail import leave
     from automation.dispatch.backfill import ORDERS, SELECTIONS
 
     choose("selection", select, SELECTIONS)
     choose("order", order, ORDERS)
     wish = Wish(job, since, until, schedule, select, order, max_parallel, limit, notify, ignore_calendars, force, only)
     services = open_services(context)
-    fires = _fires(services, wish)
-    new = [] if dry_run else _record(services, wish, fires)
+    selected = past_fires_of(services, wish)
+    _tell_settled(services.job(job), selected)
+    fires = [fire for fire in selected if fire.settled is None]
+    new = [] if dry_run else record_batch(services, wish, fires)
+    if new:
+        leave(services.ledger, "job.backfill", job, batch=new[0].batch, runs=len(new))
+        tell_paused(services, services.job(job))
     _print(fires, new, wish, as_json=as_json)
     if new:
         _start(services, wish, new)
@@ -91,78 +77,13 @@ def backfill(
         _follow(services, new[0].batch or "")
 
 
-def _fires(services: Services, wish: Wish) -> list[PastFire]:
-    """The fires of the span that are kept out or to run, oldest first; what is said of the others goes to stderr."""
-    from automation.dispatch.backfill import bound, past_fires, schedules_of, select
-
-    job = services.job(wish.job)
-    schedules = schedules_of(job, wish.schedule)
-    behind = () if wish.only or job.lineage is None else job.lineage.behind(job.name)
-    for name in (job.name, *behind):
-        _refuse_present(services, services.job(name), wish)
-    now = services.clock.now()
-    found: list[PastFire] = []
-    recorded: dict[str, list[RunRow]] = {}
-    forgotten: dict[str, datetime] = {}
-    for one in schedules:
-        start, end = bound(wish.since, one.timezone), bound(wish.until, one.timezone)
-        found += past_fires(job, one, start, end, now, ignore_calendars=wish.ignore_calendars)
-        names = list(product({job.name, job.replaces or job.name}, {one.id, one.replaces or one.id}))
-        moments = services.ledger.occurrences.forgotten(names).values()
-        forgotten |= {one.id: max(moments)} if moments else {}
-        recorded[one.id] = [run for key in names for run in services.ledger.queries.of_schedule(*key, start, end)]
-    cursors = services.ledger.occurrences.cursors([(job.name, one.id) for one in schedules])
-    by_schedule = {schedule: cursor for (_, schedule), cursor in cursors.items()}
-    selected = select(found, recorded, by_schedule, wish.select, forgotten=forgotten, unite=job.unite)
-    _tell_settled(job, selected)
-    return [fire for fire in selected if fire.settled is None]
-
-
-def _refuse_present(services: Services, job: Job, wish: Wish) -> None:
-    plugin = services.registry.plugins[job.plugin]
-    if not (plugin.backfillable or wish.force):
-        raise Refused(
-            f"Plugin '{plugin.name}' works on what is there now, whatever time a run stands for, so job '{job.name}' is not "
-            f"backfilled; run it once with `automation run {job.name}`, or insist with --force"
-            + ("" if job.name == wish.job else ", or leave out what follows with --only")
-        )
-
-
-def _record(services: Services, wish: Wish, fires: Sequence[PastFire]) -> list[NewRun]:
-    from automation.cli.pausing import tell_paused
-    from automation.dispatch.backfill import runs_of
-    from automation.ledger.ids import new_id
-    from automation.queue.admission import check_depth
-
-    chosen = [fire for fire in fires if fire.runs]
-    if len(chosen) > wish.limit:
-        raise InvalidInput(
-            f"{len(chosen):,} runs would be recorded, more than --limit {wish.limit}; fill a shorter span, or raise it: "
-            f"--limit {len(chosen)}"
-        )
-    job = services.job(wish.job)
-    new = runs_of(
-        job,
-        chosen,
-        services.clock.now(),
-        batch=new_id(),
-        max_parallel=wish.max_parallel,
-        mute=not wish.notify,
-        newest_first=wish.order == "newest",
-        only=wish.only,
-    )
-    if new:
-        check_depth(services, job.queue, len(new))
-        services.ledger.runs.add_all(new)
-        tell_paused(services, job)
-    return new
-
-
 def _print(fires: Sequence[PastFire], new: Sequence[NewRun], wish: Wish, *, as_json: bool) -> None:
     """The list in the order in which it runs; then what to do next."""
+    from automation.acts.backfill import fire_row
+
     ids = {(run.schedule, run.nominal_time): run for run in new}
     ordered = list(reversed(fires)) if wish.order == "newest" else fires
-    rows = [_row(wish.job, fire, ids.get((fire.schedule.id, fire.nominal_time))) for fire in ordered]
+    rows = [fire_row(wish.job, fire, ids.get((fire.schedule.id, fire.nominal_time))) for fire in ordered]
     if as_json:
         emit_json(rows)
         return
@@ -180,21 +101,6 @@ def _print(fires: Sequence[PastFire], new: Sequence[NewRun], wish: Wish, *, as_j
         wanted = sum(fire.runs for fire in fires)
         cut = f"; that takes --limit {wanted}" if wanted > wish.limit else ""
         notice(f"{count(wanted, 'run')} would be recorded; nothing was{cut}.")
-
-
-def _row(job: str, fire: PastFire, run: NewRun | None) -> dict[str, Any]:
-    from zoneinfo import ZoneInfo
-
-    return {
-        "job": job,
-        "schedule": fire.schedule.id,
-        "nominal_time": fire.nominal_time,
-        "window_start": fire.window_start,
-        "local_time": fire.nominal_time.astimezone(ZoneInfo(fire.schedule.timezone)).isoformat(),
-        "batch": run.batch if run else None,
-        "run": run.id if run else None,
-        "excluded": fire.kept_out,
-    }
 
 
 def _start(services: Services, wish: Wish, new: Sequence[NewRun]) -> None:

@@ -6,19 +6,18 @@ Never: decides when one opens or closes by itself; the ledger does, with each ve
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from automation.cli.asked import By, author_of
-from automation.cli.output import Json, emit, local_time
+from automation.cli.output import Json, emit
 from automation.errors import UnknownName
-from automation.text import nearest
+from automation.text import local_time, nearest
 
 if TYPE_CHECKING:
-    from automation.ledger.breakers import BreakerRow
-    from automation.project.model import Job
+    pass
 
 breakers = typer.Typer(
     invoke_without_command=True,
@@ -43,7 +42,9 @@ def list_breakers(context: typer.Context, as_json: Json = False) -> None:
     """List the breakers that have seen a failure: how each stands, until when, how many runs wait."""
     from automation.cli.opening import open_services
 
-    rows = [one.as_json() for one in open_services(context).ledger.breakers.all()]
+    found = open_services(context).ledger.breakers.all()
+    moments = [{} if as_json else {"since": one.position.since, "tries_at": one.position.tries_at} for one in found]
+    rows = [{**one.as_json(), **shown} for one, shown in zip(found, moments, strict=True)]
     columns = ("breaker", "state", "failures", "since", "tries_at", "waiting", "reason")
     emit(rows, as_json=as_json, columns=columns, empty="No breaker has seen a failure since it last closed.")
 
@@ -58,6 +59,7 @@ def close(
 ) -> None:
     """Let everything through again; the runs that wait begin."""
     from automation.cli.opening import open_services
+    from automation.cli.trail import leave
 
     author = author_of(by)
     ledger = open_services(context).ledger
@@ -67,21 +69,9 @@ def close(
         hint = "See: automation breakers" if found else "No breaker has seen a failure since it last closed."
         raise UnknownName("breaker", name, nearest(name, found) or nearest(f"breaker {name}", found), hint)
     closed = ledger.breakers.close(key, author)
+    leave(ledger, "breaker.close", key, who=author)
     waits = f"; {found[key].waiting} waiting" if found[key].waiting else ""
     typer.echo(f"Closed: {key}{waits}" if closed else f"It was closed: {key}; its count begins anew")
-
-
-def with_breaker(row: dict[str, Any], job: Job, found: Sequence[BreakerRow]) -> dict[str, Any]:
-    """The row of a job with how the breaker of its runs stands; None where it has none."""
-    from automation.project.order import breaker_for
-
-    breaker = breaker_for(job, job.params)
-    if breaker is None:
-        return {**row, "breaker": None, "breaker_tries_at": None}
-    mine = next((one for one in found if one.key == breaker.key), None)
-    position = None if mine is None else mine.position
-    tries_at = position.tries_at if position else None
-    return {**row, "breaker": str(position.circuit) if position else "closed", "breaker_tries_at": tries_at}
 
 
 def shown_breaker(row: Mapping[str, Any]) -> str:

@@ -44,26 +44,15 @@ def cancel(
 
 def cancel_runs(services: Services, found: Sequence[RunRow]) -> int:
     """Cancel these runs, and say of each what became of it; returns how many were open."""
-    from automation.ledger.states import OPEN
+    from automation.acts.runs import cancel
+    from automation.cli.trail import leave
 
-    # Those that wait come first, so that none of them begins in the place of one that ends.
-    ids = [run.id for run in sorted(found, key=lambda one: one.state == "running") if run.state in OPEN]
-    services.ledger.runs.request_cancels(ids)
-    now = services.ledger.queries.several([run.id for run in found])
-    asked = set(ids)
-    fates = [(run, _fate(now[run.id], cancelled=run.id in asked)) for run in found]
+    fates = cancel(services.ledger, found)
     for run, fate in fates:
-        typer.echo(f"Run {run.id} of {run.job} {fate or f'has ended before: {now[run.id].state}'}")
+        if fate is not None:
+            leave(services.ledger, "run.cancel", run.id, job=run.job)
+        typer.echo(f"Run {run.id} of {run.job} {fate or f'has ended before: {run.state}'}")
     return sum(fate is not None for _, fate in fates)
-
-
-def _fate(run: RunRow, *, cancelled: bool) -> str | None:
-    """What the wish did to a run; None for one that had ended."""
-    if not cancelled or run.state not in ("running", "cancelled"):
-        return None
-    if run.finished_at is None:
-        return "is at work, and was asked to stop"
-    return "is cancelled, and is not tried again" if run.attempt else "is cancelled, and does not begin"
 
 
 def _meant(services: Services, run_ids: Sequence[str], batch: str | None, job: str | None) -> list[RunRow]:

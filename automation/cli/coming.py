@@ -6,7 +6,7 @@ Never: needs a ledger; without one it says what the files say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,8 +19,7 @@ from automation.text import count
 
 if TYPE_CHECKING:
     from automation.dispatch.outlook import Outlook
-    from automation.project.fires import Fire, Stretch
-    from automation.project.model import Job, Project, Schedule
+    from automation.project.model import Job, Project
 
 _COLUMNS = ("job", "schedule", "nominal_time", "local_time", "planned_time", "planned_local_time", "marks")
 _OF_PLAN = ("planned_time", "planned_local_time")
@@ -49,6 +48,7 @@ def next_fires(
     Each fire in UTC and by the clocks of its schedule's time zone, with its planned time where jitter or a calendar
     moves it, and marks for what is unusual about it.
     """
+    from automation.acts.fires import fire_row, first_fires
     from automation.clock import SystemClock
 
     project = load(context, only=job).project
@@ -59,8 +59,8 @@ def next_fires(
     if end is not None and end <= start:
         raise InvalidInput(f"--to ({_utc(end)}) is not after {'--from' if since else 'now'} ({_utc(start)})")
     known = ask_ledger(context, jobs)
-    found = _first(jobs, known, (now, start, end), limit + 1, together=not as_json)
-    rows = [_row(one, known) for one in found[:limit]]
+    found = first_fires(jobs, known, (now, start, end), limit + 1, together=not as_json)
+    rows = [fire_row(one, known) for one in found[:limit]]
     emit(
         rows if as_json else _for_people(rows),
         as_json=as_json,
@@ -98,51 +98,6 @@ def _ask_first(job: Job) -> str:
     """The commands that show the fires of those that its flow begins with."""
     first = job.lineage.first_of(job.name) if job.lineage else job.after.jobs
     return ", ".join(f"automation next {name}" for name in first)
-
-
-def _first(
-    jobs: Iterable[Job], known: Outlook, span: tuple[datetime, datetime, datetime | None], most: int, *, together: bool
-) -> list[Stretch]:
-    """The first fires of all these jobs in the order of their planned times.
-
-    Parameters
-    ----------
-    together: what does not run for one reason is told once.
-    """
-    import heapq
-    from itertools import islice
-
-    from automation.project.fires import Stretch, stretches
-
-    each = [_fires(job, schedule, known, *span) for job in jobs for schedule in job.schedules]
-    told = [stretches(fires) if together else (Stretch(fire, fire) for fire in fires) for fires in each]
-    return list(islice(heapq.merge(*told, key=lambda one: (one.first.planned.time, one.first.job.name)), most))
-
-
-def _fires(
-    job: Job, schedule: Schedule, known: Outlook, now: datetime, start: datetime, end: datetime | None
-) -> Iterator[Fire]:
-    """The fires of a schedule from `start`, itself included, and before `end`."""
-    for fire in known.fires(job, schedule, now, start):
-        if end is not None and fire.planned.time >= end:
-            return
-        yield fire
-
-
-def _row(one: Stretch, known: Outlook) -> dict[str, Any]:
-    from zoneinfo import ZoneInfo
-
-    fire, zone = one.first, ZoneInfo(one.first.schedule.timezone)
-    more = [f"{one.fires} fires until {_utc(one.last.nominal_time)}"] if one.fires > 1 else []
-    return {
-        "job": fire.job.name,
-        "schedule": fire.schedule.id,
-        "nominal_time": fire.nominal_time,
-        "planned_time": fire.planned.time,
-        "local_time": fire.nominal_time.astimezone(zone).isoformat(timespec="seconds"),
-        "planned_local_time": fire.planned.time.astimezone(zone).isoformat(timespec="seconds"),
-        "marks": [*fire.marks, *(["paused"] if known.holding(fire) else []), *more],
-    }
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

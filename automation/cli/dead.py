@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from automation.acts.many import MANY
 from automation.cli.asked import By, RunIds, author_of, moment_back, require_job
-from automation.cli.output import Json, choose, emit, emit_json, local_time, one_line
+from automation.cli.output import Json, choose, emit, emit_json
 from automation.errors import FailureClass, InvalidInput, Refused
-from automation.text import count, format_duration, printable
+from automation.text import count, format_duration, local_time, one_line, printable
 
 if TYPE_CHECKING:
     from automation.ledger.dead import Letter, Wanted
     from automation.services import Services
 
-#: More than this is not meant by chance.
-_MANY = 100
 _SHOWN = 10
 
 _Job = Annotated[str | None, typer.Option("--job", help="Of this job only.")]
@@ -35,7 +34,7 @@ _All = Annotated[bool, typer.Option("--all", help="Every dead letter.")]
 _Max = Annotated[
     int | None, typer.Option("--max", min=1, help="At most so many, those for the earliest times.", metavar="N")
 ]
-_Yes = Annotated[bool, typer.Option("--yes", help=f"More than {_MANY} are meant.")]
+_Yes = Annotated[bool, typer.Option("--yes", help=f"More than {MANY} are meant.")]
 
 dead = typer.Typer(help="Dead letters: runs without a further attempt.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -76,8 +75,9 @@ def show_letter(
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
 ) -> None:
     """Show a dead letter: its attempts, their tracebacks, and what bringing it back would do."""
+    from automation.acts.runs import run_object
     from automation.cli.opening import open_services
-    from automation.cli.runpage import as_object, as_text
+    from automation.cli.runpage import as_text
     from automation.dispatch.replay import replay_of
 
     services = open_services(context)
@@ -86,7 +86,7 @@ def show_letter(
         raise Refused(f"Run {run.id} of {run.job} is {run.state}, and no dead letter; see: automation show {run.id}")
     would = replay_of(services, run)
     if as_json:
-        emit_json({**as_object(services.ledger, run), "replay": would.as_json()})
+        emit_json({**run_object(services.ledger, run), "replay": would.as_json()})
     else:
         lines = [as_text(services.ledger, run), "", f"{would.command} would make {would.what}"]
         typer.echo("\n".join([*lines, *(f"  {note}" for note in would.notes)]))
@@ -109,12 +109,13 @@ def retry_letters(
     by: By = None,
 ) -> None:
     """Bring dead runs back: they are queued again, with all their attempts before them."""
+    from automation.acts.dead import wait_between
     from automation.cli.opening import open_services
 
-    every, author = _every(rate), author_of(by)
+    every, author = wait_between(rate), author_of(by)
     services = open_services(context)
     wanted = _wanted(services, job, tag, failure_class, since)
-    ids = _meant(services, run_ids or (), wanted, everything=everything, most=most, yes=yes)
+    ids = _meant(services, run_ids, wanted, everything=everything, most=most, yes=yes)
     _bring_back(services, ids, author, every)
 
 
@@ -143,14 +144,17 @@ def discard_letters(
 ) -> None:
     """Lay dead letters aside: the runs stay dead, and are listed no more."""
     from automation.cli.opening import open_services
+    from automation.cli.trail import leave
 
     if not (reason or "").strip():
         raise InvalidInput('Say why, for those who wonder later: automation dead discard … --reason "…"')
     author = author_of(by)
     services = open_services(context)
     wanted = _wanted(services, job, tag, failure_class, since)
-    ids = _meant(services, run_ids or (), wanted, everything=everything, most=most, yes=yes)
+    ids = _meant(services, run_ids, wanted, everything=everything, most=most, yes=yes)
     gone = services.ledger.dead.discard(ids, (reason or "").strip(), author)
+    for run_id in gone:
+        leave(services.ledger, "run.discard", run_id, who=author, reason=reason)
     _tell_others(services, ids, gone)
     if not gone:
         raise Refused("Nothing was discarded: no dead letter is meant")
@@ -167,37 +171,36 @@ def _wanted(
 
 
 def _meant(
-    services: Services, run_ids: Sequence[str], wanted: Wanted, *, everything: bool, most: int | None, yes: bool
+    services: Services, run_ids: Sequence[str] | None, wanted: Wanted, *, everything: bool, most: int | None, yes: bool
 ) -> list[str]:
-    """The ids of the runs that are meant. Raises InvalidInput, and Refused when they are too many to be meant by chance."""
-    if sum((bool(run_ids), wanted != type(wanted)(), everything)) != 1:
-        raise InvalidInput(
-            "Say which: RUN…, or any of --job, --tag, --class and --since, or --all; see: automation dead list"
-        )
-    if run_ids:
-        return [services.ledger.queries.run(run_id).id for run_id in run_ids][:most]
-    ids = services.ledger.dead.ids(wanted, most)
+    from automation.acts.dead import meant
+
+    ids = meant(services.ledger, run_ids or (), wanted, everything=everything, most=most, yes=yes)
     if not ids and wanted.job:
         require_job(services, wanted.job)
-    if most is None and len(ids) > _MANY and not yes:
-        raise Refused(
-            f"{count(len(ids), 'dead letter')} are meant; say --yes for all of them, or take some: --max {_MANY}"
-        )
     return ids
 
 
 def _bring_back(services: Services, ids: Sequence[str], author: str, every: timedelta) -> None:
+    from automation.acts.dead import due_of
     from automation.cli.running import publish
+    from automation.cli.trail import leave
+    from automation.queue.admission import bring_back
 
-    back = services.ledger.dead.replay(ids, author, every)
-    _tell_others(services, ids, back)
+    back, held = bring_back(services, ids, author, every)
+    for run_id in back:
+        leave(services.ledger, "run.retry", run_id, who=author)
+    _tell_others(services, [one for one in ids if one not in held], back)
+    for run_id, holder in list(held.items())[:_SHOWN]:
+        typer.echo(f"Run {run_id} stays dead: {holder.words}", err=True)
+    if len(held) > _SHOWN:
+        typer.echo(f"So do {len(held) - _SHOWN} more, whose unique_key other runs hold", err=True)
+    if held and not back:
+        raise Refused("Nothing was brought back: other runs do the same work, or have just done it")
     if not back:
         raise Refused("Nothing was brought back: no run that is meant is dead")
     _tell_back(services, back, every)
-    # Others than these may wait for the same places; whoever rings for all does so in their order.
-    ours = set(back)
-    due = [one for one in services.ledger.leases.unpublished() if one.id in ours]
-    if due:
+    if due := due_of(services.ledger, back):
         publish(services, due)
 
 
@@ -219,19 +222,6 @@ def _tell_others(services: Services, ids: Sequence[str], done: Sequence[str]) ->
     for run in services.ledger.queries.several([one for one in ids if one in others]).values():
         laid_aside = "laid aside already" if run.state == "dead" else f"{run.state}, and no dead letter"
         typer.echo(f"Run {run.id} of {run.job} is {laid_aside}", err=True)
-
-
-def _every(rate: str | None) -> timedelta:
-    """The wait between two runs that come back."""
-    if rate is None:
-        return timedelta()
-    from automation.ledger.limit import Rate
-
-    try:
-        wanted = Rate.parse(rate)
-    except ValueError as error:
-        raise InvalidInput(f"--rate: {error}") from None
-    return wanted.span / wanted.count
 
 
 def _row(one: Letter) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from automation.cli.breakers import shown_breaker, with_breaker
+from automation.cli.breakers import shown_breaker
 from automation.cli.coming import ask_ledger
 from automation.cli.output import Json, Limit, emit, emit_json, notice
-from automation.cli.pausing import shown_state, with_pause
+from automation.cli.pausing import shown_state
 from automation.cli.project import load
 from automation.errors import InvalidInput
 from automation.text import count
@@ -23,7 +23,7 @@ from automation.text import count
 if TYPE_CHECKING:
     from automation.plugin import PluginSpec
     from automation.project.fires import Fire
-    from automation.project.model import Job, Project
+    from automation.project.model import Project
     from automation.registry import Registry
 
 
@@ -59,6 +59,7 @@ def check(
 
 def list_jobs(context: typer.Context, as_json: Json = False, limit: Limit = 50) -> None:
     """List the jobs: what, when next, which state."""
+    from automation.acts.jobs import job_row
     from automation.clock import SystemClock
 
     project = load(context).project
@@ -66,12 +67,7 @@ def list_jobs(context: typer.Context, as_json: Json = False, limit: Limit = 50) 
     first = list(project.jobs.values())[:limit]
     known = ask_ledger(context, first) if first else None
     coming = [known.next(job, now) if known else None for job in first]
-    rows = [
-        with_breaker(
-            with_pause(_job_row(job, fire), job, known.pauses if known else ()), job, known.breakers if known else ()
-        )
-        for job, fire in zip(first, coming, strict=True)
-    ]
+    rows = [job_row(job, fire, known) for job, fire in zip(first, coming, strict=True)]
     shown = rows if as_json else [_shown_job(row, fire) for row, fire in zip(rows, coming, strict=True)]
     columns = ("job", "plugin", "schedule", "next", "queue", "tags", "state")
     spare = ("queue", "tags")
@@ -106,10 +102,17 @@ def plugins(
         _tell_cut(len(rows), limit)
 
 
-def schema(context: typer.Context) -> None:
-    """Print the JSON Schema of schedule files, with the plugins' parameters, for editors."""
+def schema(
+    context: typer.Context,
+    project: Annotated[bool, typer.Option("--project", help="That of automation.toml.")] = False,
+) -> None:
+    """Print the JSON Schema of schedule files, with the plugins' parameters, for editors; or that of automation.toml."""
     from automation.project.schema import schedule_schema
+    from automation.project.schemaproject import project_schema
 
+    if project:
+        emit_json(project_schema())
+        return
     registry = load(context).registry
     emit_json(schedule_schema(registry))
     for problem in dict.fromkeys(registry.broken.values()):
@@ -140,37 +143,10 @@ def _shown_job(row: dict[str, Any], coming: Fire | None) -> dict[str, Any]:
 def _shown_fire(fire: Fire) -> str:
     """When it starts, on the clocks of its schedule with their offset; and whether a calendar keeps it from running."""
     blocked = [mark for mark in fire.marks if mark.startswith("blackout:")]
-    local = datetime.fromisoformat(_local(fire.planned.time, fire.schedule.timezone))
+    from automation.acts.jobs import zoned
+
+    local = datetime.fromisoformat(zoned(fire.planned.time, fire.schedule.timezone))
     return " ".join([local.isoformat(" ", "minutes").replace("+00:00", "Z"), *blocked])
-
-
-def _job_row(job: Job, coming: Fire | None) -> dict[str, Any]:
-    schedule = "; ".join(schedule.trigger.describe() for schedule in job.schedules)
-    return {
-        "job": job.name,
-        "plugin": job.plugin,
-        "schedule": schedule or job.after.words or "by hand",
-        "next_time": coming.nominal_time if coming else None,
-        "local_time": _local(coming.nominal_time, coming.schedule.timezone) if coming else None,
-        "queue": job.queue,
-        "priority": job.priority,
-        "tags": list(job.tags),
-        "after": list(job.after.after),
-        "after_failure": list(job.after.after_failure),
-        "after_any": list(job.after.after_any),
-        "for_each": job.after.for_each,
-        "state": "problem" if job.problem else "enabled" if job.enabled else "disabled",
-        "reason": job.problem,
-        "description": job.description,
-        "path": job.path,
-        "line": job.line,
-    }
-
-
-def _local(moment: datetime, timezone: str) -> str:
-    from zoneinfo import ZoneInfo
-
-    return moment.astimezone(ZoneInfo(timezone)).isoformat()
 
 
 def _tell_problems(project: Project) -> None:

@@ -206,7 +206,7 @@ def _tell(services: Services, since: datetime) -> datetime:
 
 def _sentence(services: Services, run: RunRow) -> str:
     """What a run brought, and where it is to be seen."""
-    from automation.web.views import result_words
+    from automation.web.words import result_words
 
     if run.state != "succeeded":
         return f"{run.job}: {run.state}{', ' + run.reason if run.reason else ''}"

@@ -146,6 +146,7 @@ def _ledger(services: Services) -> Iterator[Check]:
         check_workers,
         database_now,
     )
+    from automation.sight import running
 
     now = services.clock.now()
     if missing := check_ledger_file(services.settings.database_url):
@@ -162,8 +163,8 @@ def _ledger(services: Services) -> Iterator[Check]:
     there = database_now(ledger.engine)
     now = services.clock.now()
     yield check_clock(now, there, services.settings.lease)
-    schedulers = ledger.processes.alive("scheduler", within=_ALIVE)
-    workers = ledger.processes.alive("worker", within=_ALIVE)
+    schedulers = running(ledger.processes.alive("scheduler", within=_ALIVE))
+    workers = running(ledger.processes.alive("worker", within=_ALIVE))
     yield check_scheduler(schedulers, now, sum(bool(each.info.get("stands_in")) for each in workers))
     yield _active(services, [each.info for each in schedulers if each.info.get("leader")])
     yield check_workers(workers, now)
@@ -203,12 +204,15 @@ def _mail(services: Services) -> Iterator[Check]:
     from automation.health.declared import check_capture, check_smtp
     from automation.mail.probe import probe
 
-    if not services.settings.smtp_url:
-        yield check_capture()
-        return
-    try:
-        server = services.smtp
-    except AutomationError as error:
-        yield fail("smtp", str(error))
-        return
-    yield check_smtp(f"{server.host}:{server.port}", server.tls, server.sender, probe(server))
+    for name in services.mail.names:
+        try:
+            server = services.mail_server(name)
+        except AutomationError as error:
+            yield fail("smtp", str(error))
+            continue
+        if server is None:
+            yield check_capture()
+            continue
+        own, smtp = name == "default" and services.settings.smtp_url, server.smtp
+        setting = "AUTOMATION_SMTP_URL" if own else f"[mail.{name}]"
+        yield check_smtp(f"{smtp.host}:{smtp.port}", smtp.tls, smtp.sender, probe(server), setting)

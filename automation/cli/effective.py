@@ -13,9 +13,10 @@ from typing import Any
 
 import typer
 
-from automation.cli.output import cell, emit, notice, plain
+from automation.cli.output import cell, emit, notice
 from automation.cli.project import project_root
 from automation.project.effective import Effective, effective
+from automation.text import plain
 
 
 def show_effective(context: typer.Context, job: str, *, as_json: bool) -> None:

@@ -17,10 +17,12 @@ from typing import Annotated, NoReturn
 import typer
 
 from automation.cli import (
+    approve,
     backfill,
     breakers,
     cancel,
     coming,
+    crowds,
     dead,
     declared,
     demo,
@@ -28,15 +30,21 @@ from automation.cli import (
     outbox,
     pausing,
     plan,
+    preview,
     processes,
     prune,
+    restoring,
     runs,
+    tokens,
+    trying,
     up,
+    users,
+    versions,
     web,
     why,
 )
 from automation.cli.project import Options
-from automation.errors import AutomationError, Steering
+from automation.errors import AutomationError, ServiceUnavailable, Steering
 from automation.secrets import mask_urls
 
 app = typer.Typer(
@@ -77,7 +85,7 @@ def root(
 
 
 for _subject in (
-    demo, up, declared, coming, plan, why, runs, cancel, dead, backfill, breakers, pausing, outbox, prune, doctor, web, processes,
+    demo, up, declared, trying, coming, plan, preview, approve, why, runs, cancel, dead, backfill, breakers, crowds, pausing, outbox, prune, restoring, versions, doctor, users, tokens, web, processes,
 ):  # fmt: skip
     _subject.register(app)
 
@@ -142,9 +150,24 @@ def _tell(error: BaseException, *, debug: bool) -> int:
         where = f"{error.filename}: " if error.filename else ""
         typer.echo(f"{where}{error.strerror or error}", err=True)
         return 1
+    if (lost := _lost_database(error)) is not None:
+        typer.echo(mask_urls(lost), err=True)
+        return ServiceUnavailable.exit_code
     hint = "" if debug else "; run it again with --debug and report what it shows"
     typer.echo(mask_urls(f"This is a fault of automation: {type(error).__name__}: {error}{hint}"), err=True)
     return 1
+
+
+def _lost_database(error: BaseException) -> str | None:
+    """A sentence for a database that broke off in the midst of a question; None for any other error."""
+    if not type(error).__module__.startswith("sqlalchemy"):
+        return None
+    from automation.database import transient
+
+    if not transient(error):
+        return None
+    cause = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+    return f"The database ended the connection or was busy too long: {cause}; run it again when it answers"
 
 
 def _flushed(code: int) -> int:

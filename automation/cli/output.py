@@ -7,7 +7,6 @@ Never: knows what a row means.
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from automation.errors import InvalidInput
-from automation.text import format_duration, instant, nearest, printable
+from automation.text import format_duration, local_time, nearest, plain, printable
 
 Row = Mapping[str, Any]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -54,21 +53,6 @@ def notice(text: str) -> None:
         typer.echo(text, err=True)
 
 
-def plain(value: Any) -> Any:
-    """The value in JSON's types."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
-    if isinstance(value, datetime):
-        return instant(value)
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    return value if value is None or type(value) in (str, int, bool) else str(value)
-
-
 def cell(value: Any) -> str:
     """A value in a table: local time with its offset and without a fraction, durations in words, one line."""
     if value is None:
@@ -84,16 +68,6 @@ def cell(value: Any) -> str:
     if isinstance(value, Path):
         return printable(str(value))
     return printable(str(value))
-
-
-def one_line(text: str | None, most: int = 80) -> str:
-    """A text as a table has room for it: its lines as one, cut to so many characters."""
-    return printable(" ".join((text or "").split()), most)
-
-
-def local_time(moment: datetime, timespec: str = "seconds") -> str:
-    """The instant on the clocks of this machine, with their offset: who reads it may sit somewhere else."""
-    return moment.astimezone().isoformat(" ", timespec).replace("+00:00", "Z")
 
 
 def parse_moment(text: str, or_else: str = "") -> datetime:

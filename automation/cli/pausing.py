@@ -1,6 +1,6 @@
 """`pause`, `resume`, `pauses`: keeping schedules from firing for a while.
 
-Owns: these commands, what they say of the pause, and what other commands say of one.
+Owns: these commands, and what they say of a pause.
 Never: decides what becomes of a fire; the scheduler does.
 """
 
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from automation.cli.asked import By, author_of
-from automation.cli.output import Json, emit, local_time, notice
+from automation.cli.output import Json, emit, notice
 from automation.errors import InvalidInput, UnknownName
-from automation.text import count, printable
+from automation.text import count, local_time, printable
 
 if TYPE_CHECKING:
     from automation.ledger.rows import PauseRow
@@ -48,17 +48,22 @@ def pause(
     cancel: Annotated[bool, typer.Option("--cancel", help="Ask its open runs to stop, too.")] = False,
 ) -> None:
     """Keep schedules from firing: of a job, of a tag, of all."""
+    from automation.acts.pauses import described, meant
     from automation.cli.opening import open_services
+    from automation.cli.trail import leave
     from automation.project.targets import read_target
 
     target = read_target(name, tag, everything=everything)
     if not (reason or "").strip():
         raise InvalidInput(f'Say why, for those who wonder later: automation pause {target.words} --reason "…"')
     services = open_services(context)
-    jobs = _meant(services, target)
+    jobs = meant(services.project, services.ledger, target)
+    if not jobs:
+        notice(f"The files do not declare {target} now; it is paused as the scheduler knows it")
     end = _end(until, services.clock.now()) if until else None
     made = services.ledger.pauses.pause(target.level, target.name, (reason or "").strip(), author_of(by), end)
-    typer.echo(f"Paused: {describe(made)}")
+    leave(services.ledger, "pause", str(target), who=made.author, reason=made.reason, until=made.until)
+    typer.echo(f"Paused: {described(made)}")
     span = f"until {_shown(end)}" if end else "from now on"
     typer.echo(
         f"Fires {span} are recorded as skipped; `automation run {jobs[0].name if len(jobs) == 1 else 'JOB'}` still works. "
@@ -71,12 +76,15 @@ def resume(
     context: typer.Context, name: _Name = None, tag: _Tag = None, everything: _All = False, by: By = None
 ) -> None:
     """End a pause; what would have fired meanwhile stays skipped."""
+    from automation.acts.pauses import described, still
     from automation.cli.opening import open_services
+    from automation.cli.trail import leave
     from automation.project.targets import covered, read_target, target_of
 
     target = read_target(name, tag, everything=everything)
     services = open_services(context)
     ended = services.ledger.pauses.end(target.level, target.name, author_of(by))
+    leave(services.ledger, "resume", str(target), who=author_of(by))
     left = services.ledger.pauses.current()
     for one in ended:
         typer.echo(f"Resumed: {target}, paused since {_shown(one.since)} by {_who(one)}")
@@ -89,45 +97,28 @@ def resume(
         jobs = []
     if not ended:
         typer.echo("There was no pause of everything" if target.level == "all" else f"Not paused: {target}")
-    for one in _still(left, jobs, target):
-        typer.echo(f"Still paused: {describe(one)}. End it with: automation resume {target_of(one).words}")
+    for one in still(left, jobs, target):
+        typer.echo(f"Still paused: {described(one)}. End it with: automation resume {target_of(one).words}")
 
 
 def pauses(context: typer.Context, as_json: Json = False) -> None:
     """List what is paused, by whom and why."""
+    from automation.acts.pauses import row
     from automation.cli.opening import open_services
 
     services = open_services(context)
-    rows = [_row(one) for one in services.ledger.pauses.current()]
+    rows = [row(one) for one in services.ledger.pauses.current()]
     columns = ("level", "target", "reason", "author", "since", "until")
     emit(rows, as_json=as_json, columns=columns, empty="Nothing is paused.")
 
 
-def describe(one: PauseRow) -> str:
-    """A pause in words: what, until when, by whom, why."""
-    from automation.project.targets import target_of
-
-    end = f" until {_shown(one.until)}" if one.until else ""
-    return f"{target_of(one)}{end}, by {_who(one)}: {printable(one.reason, 200)}"
-
-
 def tell_paused(services: Services, job: Job) -> None:
     """A notice for whoever runs a paused job by hand."""
+    from automation.acts.pauses import described
     from automation.dispatch.pausing import concerning
 
     for one in concerning(job, "", services.ledger.pauses.current()):
-        notice(f"The schedules of job '{job.name}' are paused ({describe(one)}); this run is not held up")
-
-
-def with_pause(row: dict[str, Any], job: Job, found: Sequence[PauseRow]) -> dict[str, Any]:
-    """The row of a job with the pauses that hold for any of its schedules; `paused` when none of them fires."""
-    from automation.dispatch.pausing import concerning
-
-    if not (found and job.active):
-        return row
-    each = [concerning(job, schedule.id, found) for schedule in job.schedules] or [concerning(job, "", found)]
-    told = dict.fromkeys(describe(one) for some in each for one in some)
-    return {**row, "state": "paused" if all(each) else row["state"], "reason": "; ".join(told) or None}
+        notice(f"The schedules of job '{job.name}' are paused ({described(one)}); this run is not held up")
 
 
 def shown_state(row: Mapping[str, Any]) -> str:
@@ -135,23 +126,6 @@ def shown_state(row: Mapping[str, Any]) -> str:
     if row["state"] == "paused":
         return f"paused: {row['reason']}"
     return f"enabled; paused: {row['reason']}" if row["state"] == "enabled" and row["reason"] else str(row["state"])
-
-
-def _meant(services: Services, target: Target) -> list[Job]:
-    """The jobs that a pause is for; none where only the active configuration knows the name.
-
-    A job whose file is broken goes on firing, and is then the one to be paused.
-    """
-    from automation.project.targets import covered
-
-    try:
-        return covered(services.project, target)
-    except UnknownName:
-        name = target.name.partition("/")[0]
-        if target.level == "tag" or name in services.project.jobs or not services.ledger.occurrences.declared(name):
-            raise
-        notice(f"The files do not declare job '{name}' now; it is paused as the scheduler knows it")
-        return []
 
 
 def _end(text: str, now: datetime) -> datetime:
@@ -168,25 +142,11 @@ def _end(text: str, now: datetime) -> datetime:
     return end
 
 
-def _still(left: Sequence[PauseRow], jobs: Sequence[Job], target: Target) -> list[PauseRow]:
-    """The pauses that keep any of the target from firing, those of a part of it included."""
-    from automation.dispatch.pausing import concerning
-
-    schedule = target.name.partition("/")[2]
-    wanted = {
-        one.id: one
-        for job in jobs
-        for schedule_id in ([schedule] if schedule else [known.id for known in job.schedules] or [""])
-        for one in concerning(job, schedule_id, left)
-    }
-    return list(wanted.values())
-
-
 def _tell_open_runs(services: Services, target: Target, jobs: Sequence[Job], *, cancel: bool) -> None:
     """Say what goes on regardless; with `cancel` ask it to stop."""
-    schedule = target.name.partition("/")[2]
-    names = {job.name for job in jobs} or {target.name.partition("/")[0]}
-    found = [run for run in services.ledger.queries.open() if run.job in names and schedule in ("", run.schedule or "")]
+    from automation.acts.pauses import open_runs
+
+    found = open_runs(services.ledger, target, jobs)
     if not found:
         return
     if not cancel:
@@ -197,10 +157,6 @@ def _tell_open_runs(services: Services, target: Target, jobs: Sequence[Job], *, 
     from automation.cli.cancel import cancel_runs
 
     cancel_runs(services, found)
-
-
-def _row(one: PauseRow) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in ("level", "target", "reason", "author", "since", "until")}
 
 
 def _who(one: PauseRow) -> str:

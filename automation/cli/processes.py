@@ -29,7 +29,7 @@ def scheduler(context: typer.Context) -> None:
     """Fire the schedules. Several may run: one leads, the others stand by."""
     from automation.scheduler.process import run_scheduler
 
-    services = _services(context, pooled=True)
+    services = _services(context)
     services.ledger.queries.runs(limit=1)
     _end(run_scheduler(services), services)
 
@@ -59,7 +59,7 @@ def worker(
     from automation.cli.crews import crews_of, run_crews
     from automation.worker.process import run_worker
 
-    services = _services(context, pooled=False)
+    services = _services(context, forks=True)
     services.ledger.queries.runs(limit=1)
     crews = crews_of(queues, _queues(services), services.queues, concurrency or services.settings.workers)
     if len(crews) > 1:
@@ -79,18 +79,18 @@ def upgrade(context: typer.Context) -> None:
     """Make the ledger's tables, or bring them to this program's version."""
     from automation.ledger.schema import upgrade as upgrade_schema
 
-    services = _services(context, pooled=False)
+    services = _services(context)
     before, after = upgrade_schema(services.ledger_unchecked.engine)
     services.close()
     typer.echo(f"The ledger is at version {after}" + ("" if before == after else f" (before: {before or 'none'})"))
 
 
-def _services(context: typer.Context, *, pooled: bool) -> Services:
+def _services(context: typer.Context, *, forks: bool = False) -> Services:
     from automation import logs
     from automation.cli.project import project_root
     from automation.services import build_services
 
-    services = build_services(project_root(context), pooled=pooled)
+    services = build_services(project_root(context), forks=forks)
     logs.configure(services.redactor, form=services.settings.log_format, level=services.settings.log_level)
     return services
 

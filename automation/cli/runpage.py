@@ -13,10 +13,11 @@ import typer
 
 from automation.cli.output import cell, emit_json
 from automation.ledger.ledger import Ledger
-from automation.ledger.rows import LogRow, MailRow, RunRow
+from automation.ledger.mail_rows import MailRow
+from automation.ledger.rows import LogRow, RunRow, skipped_itself
 from automation.ledger.states import OPEN
 from automation.services import Services
-from automation.text import format_duration, printable, size
+from automation.text import format_duration, one_line, printable, size, telling
 
 _MARKS = {"succeeded": "✓", "dead": "✗", "cancelled": "✗", "expired": "✗", "skipped": "–", "missed": "–"}
 _POLL_SECONDS = 0.2
@@ -33,30 +34,6 @@ def summary(ledger: Ledger, run: RunRow) -> str:
     elif run.state == "dead":
         lines.append(f"  see: automation dead show {run.id}; try it again with: automation retry {run.id}")
     return "\n".join(lines)
-
-
-def as_object(ledger: Ledger, run: RunRow) -> dict[str, Any]:
-    """The run with all that belongs to it."""
-    before, behind = ledger.flows.beside(run)
-    return {
-        **run.as_json(),
-        "params": dict(run.spec.get("params", {})),
-        "item": run.spec.get("item"),
-        "upstream": [one.as_json() for one in before],
-        "downstream": [one.as_json() for one in behind],
-        "attempts": [one.as_json() for one in ledger.queries.attempts(run.id)],
-        "artifacts": [
-            {
-                "name": one.name,
-                "path": str(one.path),
-                "size": one.size,
-                "sha256": one.sha256,
-                "media_type": one.media_type,
-            }
-            for one in ledger.queries.artifacts(run.id)
-        ],
-        "mails": [mail.as_json() for mail in ledger.outbox.list(run_id=run.id, limit=1000)],
-    }
 
 
 def as_text(ledger: Ledger, run: RunRow) -> str:
@@ -81,9 +58,10 @@ def as_text(ledger: Ledger, run: RunRow) -> str:
     lines += [f"{name:<13} {printable(value, 2000)}" for name, value in facts if value]
     for one in ledger.queries.attempts(run.id):
         span = format_duration(one.finished_at - one.started_at) if one.finished_at else "running"
-        lines += ["", f"attempt {one.attempt}: {one.outcome or 'running'} ({span}) by {one.worker}, pid {one.pid}"]
+        ended = "skipped" if skipped_itself(run, one) else one.outcome or "running"
+        lines += ["", f"attempt {one.attempt}: {ended} ({span}) by {one.worker}, pid {one.pid}"]
         if one.message:
-            lines.append(f"  {one.failure_class}{f' {one.code}' if one.code else ''}: {printable(one.message, 2000)}")
+            lines.append(f"  {one.failure_class}{f' {one.code}' if one.code else ''}: {one_line(one.message, 2000)}")
         if one.traceback:
             lines += [f"  {printable(line, 2000)}" for line in one.traceback.rstrip().splitlines()]
     mails = ledger.outbox.list(run_id=run.id, limit=20)
@@ -129,14 +107,14 @@ def print_log(services: Services, run: RunRow, *, follow: bool, as_json: bool) -
 
 def _headline(run: RunRow) -> str:
     took = f" in {format_duration(run.finished_at - run.started_at)}" if run.finished_at and run.started_at else ""
-    reason = f": {printable(run.reason, 500)}" if run.reason else ""
+    reason = f": {one_line(run.reason, 500)}" if run.reason else ""
     return f"{_MARKS.get(run.state, '…')} {run.job} {run.state}{took}{reason}  (run {run.id})"
 
 
 def _result(result: Any) -> list[str]:
     if not isinstance(result, dict):
         return [printable(json.dumps(result, ensure_ascii=False), 2000)]
-    return [f"{printable(str(name), 60)}: {_value(value)}" for name, value in result.items()]
+    return [f"{printable(str(name), 60)}: {_value(value)}" for name, value in telling(result).items()]
 
 
 def _value(value: Any) -> str:

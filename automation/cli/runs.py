@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from automation.cli.asked import Params
+from automation.cli.remote import Url, run_there, runs_there, show_there
+
 if TYPE_CHECKING:
     from automation.ledger.rows import RunRow
     from automation.services import Services
@@ -29,9 +32,7 @@ def register(app: typer.Typer) -> None:
 def run(
     context: typer.Context,
     job: Annotated[str, typer.Argument(help="The job's name.", metavar="JOB")],
-    params: Annotated[
-        list[str] | None, typer.Option("-p", "--param", help="name=value over the job's params; the value as in TOML.")
-    ] = None,
+    params: Params = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end and exit by its outcome.")] = False,
     here: Annotated[
         bool, typer.Option("--here", help="Do it in this process: no broker, worker or `up` needed.")
@@ -44,16 +45,21 @@ def run(
         str | None,
         typer.Option("--overlap", help='"allow" runs it beside a run that is at work; default: as the job says.'),
     ] = None,
+    rerender: Annotated[
+        str | None,
+        typer.Option("--rerender", help="A report again, with the data that this run stored.", metavar="RUN"),
+    ] = None,
     only: Annotated[bool, typer.Option("--only", help="Not the jobs that follow this one.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The run as a JSON object.")] = False,
+    url: Url = None,
 ) -> None:
     """Run a job now."""
     from automation.cli.output import choose
     from automation.cli.running import Wish, run_job
 
     allow = overlap is not None and choose("way to overlap", overlap, ["allow"]) == "allow"
-    wish = Wish(job, tuple(params or ()), wait, here, dry_run, idempotency_key, as_json, allow, only)
-    code = run_job(context, wish)
+    wish = Wish(job, tuple(params or ()), wait, here, dry_run, idempotency_key, as_json, allow, only, rerender)
+    code = run_there(url, wish) if url else run_job(context, wish)
     if code:
         raise typer.Exit(code)
 
@@ -67,8 +73,12 @@ def runs(
     flow: Annotated[str | None, typer.Option("--flow", help="Of this flow only.", metavar="ID")] = None,
     limit: Annotated[int, _LIMIT] = 50,
     as_json: Annotated[bool, _JSON] = False,
+    url: Url = None,
 ) -> None:
     """List runs, newest first."""
+    if url:
+        runs_there(url, limit, as_json=as_json, job=job, state=state, since=since, batch=batch, flow=flow)
+        return
     from automation.cli.asked import moment_back, require_batch, require_flow, require_job
     from automation.cli.opening import open_services
     from automation.cli.output import choose, emit
@@ -98,21 +108,26 @@ def show(
         bool, typer.Option("--effective", help="RUN is a job: each value that counts for it, and where it comes from.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object with attempts and artifacts.")] = False,
+    url: Url = None,
 ) -> None:
     """Show one run: attempts, result, files, mails; or what counts for a job."""
+    if url:
+        show_there(url, run_id, as_json=as_json)
+        return
     if effective:
         from automation.cli.effective import show_effective
 
         show_effective(context, run_id, as_json=as_json)
         return
+    from automation.acts.runs import run_object
     from automation.cli.opening import open_services
     from automation.cli.output import emit_json
-    from automation.cli.runpage import as_object, as_text
+    from automation.cli.runpage import as_text
 
     services = open_services(context)
     found = _run(services, run_id)
     if as_json:
-        emit_json(as_object(services.ledger, found))
+        emit_json(run_object(services.ledger, found))
     else:
         typer.echo(as_text(services.ledger, found))
 
@@ -145,8 +160,8 @@ def _run(services: Services, run_id: str) -> RunRow:
 
 
 def _line(row: object) -> dict[str, object]:
-    from automation.cli.output import one_line
     from automation.ledger.rows import RunRow
+    from automation.text import one_line
 
     assert isinstance(row, RunRow)
     span = row.finished_at - row.started_at if row.finished_at and row.started_at else None

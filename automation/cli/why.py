@@ -6,12 +6,11 @@ Never: explains; `dispatch/` does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from automation.cli.output import Json, emit_json, notice, parse_moment
-from automation.text import instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +36,7 @@ def why(
     as_json: Json = False,
 ) -> None:
     """Explain a fire of a job, past or to come: the whole chain of what decides whether it runs."""
+    from automation.acts.reasons import step_row
     from automation.cli.opening import ledger_if_any, open_services
     from automation.dispatch.evidence import gather
     from automation.dispatch.explain import explain
@@ -47,7 +47,7 @@ def why(
     facts, fires = gather(ledger_if_any(services), project, job, services.clock.now(), moment, schedule)
     chains = [(fire, explain(facts, fire)) for fire in fires]
     if as_json:
-        emit_json([_row(facts, fire, step) for fire, steps in chains for step in steps])
+        emit_json([step_row(facts, fire, step) for fire, steps in chains for step in steps])
         return
     for number, (fire, steps) in enumerate(chains):
         typer.echo(("\n" if number else "") + "\n".join(_lines(fire, steps)))
@@ -63,11 +63,6 @@ def _lines(fire: FireFacts, steps: Sequence[Step]) -> list[str]:
         answer.text,
         *(f"  {fire.shown(step.at) if step.at else '':<{width}}  {step.text}" for step in chain),
     ]
-
-
-def _row(facts: JobFacts, fire: FireFacts, step: Step) -> dict[str, Any]:
-    which = {"job": facts.name, "schedule": fire.schedule_id, "nominal_time": instant(fire.nominal_time)}
-    return {**which, **step.as_json()}
 
 
 def _tell_nothing(facts: JobFacts, job: str) -> None:

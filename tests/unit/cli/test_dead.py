@@ -174,7 +174,7 @@ def test_what_is_laid_aside_is_listed_no_more(run: Run, kill: Kill, project: Pat
 
 def test_too_many_to_be_meant_by_chance_are_refused(run: Run, kill: Kill, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until somebody says so, or says how many."""
-    monkeypatch.setattr("automation.cli.dead._MANY", 1)
+    monkeypatch.setattr("automation.acts.dead.MANY", 1)
     for _ in range(3):
         kill()
     discard = ("dead", "discard", "--all", "--reason", "old")

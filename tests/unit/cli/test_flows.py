@@ -46,6 +46,19 @@ def test_a_flow_is_done_here_to_its_end_and_shown(run: Run) -> None:
     assert "It follows: each succeeded (run " in run("why", "last")[1]
 
 
+def test_who_died_in_the_flow_is_told(run: Run, project: Path) -> None:
+    """The run itself ended well, and the command does not: it names the one that died, and why."""
+    path = project / "schedules" / "a.toml"
+    path.write_text(
+        path.read_text().replace(
+            'call = "json:dumps", kwargs = { obj = "{{ up', 'call = "json:loads", kwargs = { s = "{{ up'
+        )
+    )
+    code, out, told = run("run", "first", "--here")
+    assert (code, "first succeeded" in out) == (1, True)
+    assert "of job 'last' is dead: " in told
+
+
 def test_alone_nothing_follows(run: Run) -> None:
     """With --only the one run is all there is, and it belongs to no flow."""
     assert run("run", "first", "--here", "--only")[0] == 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
 
 import pytest
 import typer
+from sqlalchemy.exc import OperationalError
 
 from automation.cli.main import app, global_options_first, main
 from automation.errors import Refused, ServiceUnavailable
@@ -48,6 +50,11 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
             KeyError("x"),
             1,
             "This is a fault of automation: KeyError: 'x'; run it again with --debug and report what it shows\n",
+        ),
+        (
+            OperationalError("SELECT 1", {}, sqlite3.OperationalError("database is locked")),
+            4,
+            "The database ended the connection or was busy too long: database is locked; run it again when it answers\n",
         ),
     ],
 )

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from automation.cli.output import cell, choose, emit, emit_json, parse_moment, plain
+from automation.cli.output import cell, choose, emit, emit_json, parse_moment
 from automation.errors import InvalidInput
+from automation.text import plain
 
 
 class State(StrEnum):

@@ -15,14 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
-from automation.cli.running import _Guard, read_params
+from automation.cli.here import Guard
+from automation.cli.running import read_params
+from automation.cli.runpage import _result
 from automation.errors import InvalidInput
 from automation.sight import Sight
 
 Run = Callable[..., tuple[int, str, str]]
 PLUGIN = '''import os
 from email.message import EmailMessage
-from automation import Context, JobFailed, Retry, Skip, plugin
+from automation import Context, JobFailed, Retry, Skip, Snooze, plugin
 
 @plugin
 def act(ctx: Context, how: str = "", token: str = "") -> dict:
@@ -31,6 +33,8 @@ def act(ctx: Context, how: str = "", token: str = "") -> dict:
     if how == "skip": raise Skip("nothing new")
     if how == "retry" and ctx.attempt == 1: raise Retry(after=0.01)
     if how == "crash": raise ValueError("a\\x1b[2Jb")
+    if how == "later": raise Snooze(7200, "the file is not there yet")
+    if how == "busy": raise Retry(after=7200)
     if how == "fail": raise JobFailed(f"no page for {token}")
     ctx.artifact("page.html", "<p>")
     if how == "many":
@@ -99,6 +103,17 @@ def test_run_here_ends_as_its_run(run: Run, project: Path, how: str, code: int, 
 
     assert (ended, found["state"], found["attempt"], found["max_attempts"]) == (code, state, attempt, 2)
     assert found["finished_at"].endswith("Z")
+
+
+@pytest.mark.parametrize(("how", "code"), [("later", 3), ("busy", 1)], ids=["put off", "failed"])
+def test_run_here_leaves_to_a_worker_what_is_put_off_for_long(run: Run, project: Path, how: str, code: int) -> None:
+    """It does not stand for hours: it says when the run goes on, by whom, and that it is not done."""
+    ended, out, err = run("run", "act", "--here", "-p", f"how={how}")
+
+    assert ended == code
+    assert "act retrying" in out
+    assert "a worker goes on with it (automation up)" in err
+    assert "automation cancel " in err
 
 
 def test_run_as_json_has_the_keys_of_the_contract(here: Callable[..., dict[str, Any]]) -> None:
@@ -200,6 +215,13 @@ def test_runs_as_a_table_are_one_line_each(run: Run, here: Callable[..., dict[st
     assert run("runs", "--state", "queued")[1] == ""
 
 
+def test_show_says_of_a_run_that_skipped_itself_what_its_attempt_did(
+    run: Run, here: Callable[..., dict[str, Any]]
+) -> None:
+    """It is counted as a success; who reads it is told what happened."""
+    assert "attempt 1: skipped (" in run("show", here("skip")["id"])[1]
+
+
 def test_show_tells_all_of_a_run(run: Run, here: Callable[..., dict[str, Any]]) -> None:
     """By the beginning of its id: attempts, params, files and mails."""
     found = here()
@@ -254,7 +276,7 @@ def test_guard_outlives_a_ledger_that_does_not_answer() -> None:
 
     ledger = SimpleNamespace(runs=SimpleNamespace(renew=renew), leases=SimpleNamespace(overdue=lambda _: []))
     services: Any = SimpleNamespace(ledger=ledger, settings=SimpleNamespace(lease=timedelta(milliseconds=40)))
-    guard = _Guard(services, Sight("here"))
+    guard = Guard(services, Sight("here"))
     guard.start()
 
     assert renewed.wait(60)
@@ -313,3 +335,19 @@ def test_commands_that_look_need_a_ledger(run: Run, project: Path) -> None:
 
     assert code == 4
     assert "automation db upgrade" in err
+
+
+def test_a_long_result_shows_what_is_not_zero() -> None:
+    """Of thirty figures those that say something, and the foremost ones in any case; a short one is shown whole."""
+    long = {
+        "pages": 3,
+        "items": 0,
+        "new": 0,
+        "changed": 0,
+        **{f"figure {number}": 0 for number in range(20)},
+        "gone": 2,
+    }
+
+    assert _result(long) == ["pages: 3", "items: 0", "new: 0", "changed: 0", "gone: 2"]
+    assert _result({"matched": 0, "deleted": 0}) == ["matched: 0", "deleted: 0"]
+    assert _result({**long, "dry": False, "list": [], "text": "0"})[4:] == ["gone: 2", "text: 0"]
