@@ -1,6 +1,6 @@
 """What every test may ask for: outside things by name, and an environment that says nothing.
 
-Owns: `needs(name)`, `fresh_database(kind)`, and the clean environment, home and folder of each test.
+Owns: `needs(name)`, `serving(Handler)`, `fresh_database(kind)`, and the clean environment, home and folder of each test.
 Never: starts a service; a test that has to have its own starts it itself.
 """
 
@@ -10,7 +10,10 @@ import os
 import secrets
 import shutil
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,6 +45,30 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 hypothesis.settings.register_profile("house", deadline=None, derandomize=REQUIRED, database=None)
 hypothesis.settings.load_profile("house")
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up is part of the tests."""
+
+
+@pytest.fixture
+def serving() -> Iterator[Callable[..., ThreadingHTTPServer]]:
+    """`serving(Handler, address="127.0.0.1")`: a web server on a free port, at work until the test ends; it says nothing."""
+    with ExitStack() as stack:
+
+        def serve(handler: type[BaseHTTPRequestHandler], address: str = "127.0.0.1") -> ThreadingHTTPServer:
+            quiet = type("Quiet", (handler,), {"log_message": lambda *_args: None})
+            server = stack.enter_context(_Server((address, 0), quiet))
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+            thread.start()
+            stack.callback(thread.join, 5)
+            stack.callback(server.shutdown)
+            return server
+
+        yield serve
 
 
 @pytest.fixture(scope="session")

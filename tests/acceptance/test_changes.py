@@ -52,7 +52,8 @@ def test_an_error_is_said_where_users_look_and_stops_nothing(machine, eventually
     told = active(machine)
     assert told["state"] == "warn"
     assert "stays, for changed files are not active: schedules/tick.toml:5:1: " in told["message"]
-    assert "Changed files are not active; configuration revision 1 goes on as it was." in dashboard(machine)
+    banner = "Changed files are not active; configuration revision 1 goes on as it was."
+    eventually(lambda: banner in dashboard(machine), PATIENCE, machine.said)
     eventually(lambda: len(machine.ask("SELECT id FROM automation_runs")) > runs + 1, PATIENCE, machine.said)
 
     machine.write("schedules/tick.toml", TICK.format(word="two"))
@@ -60,7 +61,7 @@ def test_an_error_is_said_where_users_look_and_stops_nothing(machine, eventually
     told = active(machine)
     assert told["message"].startswith("revision 2 since ")
     assert told["state"] == "ok"
-    assert "Changed files are not active" not in dashboard(machine)
+    eventually(lambda: "Changed files are not active" not in dashboard(machine), PATIENCE, machine.said)
 
 
 @pytest.mark.slow

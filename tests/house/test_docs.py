@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAGE_OF_PLUGIN = {
     "scrape": "scraping.md",
+    "watch": "watching.md",
     "cleanup": "cleanup.md",
     "report": "reports.md",
     "email": "mail.md",
@@ -22,7 +24,10 @@ PAGE_OF_PLUGIN = {
     "http": "everyday.md",
     "python": "everyday.md",
 }
-READS = {f"reader.{kind}" for kind in ("text", "checked", "number", "duration", "choice", "folder", "flag", "size")}
+READS = {
+    f"reader.{kind}"
+    for kind in ("text", "checked", "number", "duration", "choice", "folder", "flag", "size", "names", "networks")
+}
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -189,7 +194,7 @@ def test_no_document_names_a_setting_that_is_not():
 def test_every_command_is_documented():
     """docs/cli.md has a section for each command, which names its options."""
     sections = dict(
-        re.findall(r"^### `automation ([\w ]+?)(?: [A-Z\[].*?)?`\n(.*?)(?=^##|\Z)", page("cli.md"), re.M | re.S)
+        re.findall(r"^### `automation ([\w -]+?)(?: [A-Z\[].*?)?`\n(.*?)(?=^##|\Z)", page("cli.md"), re.M | re.S)
     )
     missing = []
     for name, command in commands(command_tree()):
@@ -230,6 +235,14 @@ def test_every_parameter_is_documented(house):
     }
 
     assert missing == set()
+
+
+def test_the_reference_of_scrape_is_that_of_its_models():
+    """Made anew by `python tests/house/scrape_keys.py >docs/scrape-keys.md`; each key of a model says what it is for."""
+    made = runpy.run_path(str(ROOT / "tests" / "house" / "scrape_keys.py"))["page"]()
+
+    assert page("scrape-keys.md") == made
+    assert [line for line in made.splitlines() if re.fullmatch(r"\| `\w+` \|  \| .*\|", line)] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -12,17 +12,18 @@ FLOORS = {
     10: {"cli"},
     9: {"web", "testing"},
     8: {"scheduler", "worker"},
+    7.5: {"acts"},
     7: {"runner"},
     6: {"dispatch", "queue"},
     5: {"services"},
     4: {"project", "notify", "health", "migrations", "sight"},
     3.5: {"registry"},
-    3: {"plugin", "ledger", "broker", "scraping", "cleanup", "reports", "mail", "command"},
+    3: {"plugin", "ledger", "broker", "scraping", "cleanup", "reports", "mail", "command", "client"},
     2: {
         *("settings", "database", "retry", "triggers", "supervise", "limits"),
         *("net", "rendering", "artifacts", "demo", "scaffold"),
     },
-    1: {"errors", "clock", "text", "events", "logs", "secrets", "turns", "commits"},
+    1: {"errors", "clock", "text", "events", "logs", "secrets", "turns", "commits", "setting_values"},
 }
 FLOOR = {unit: floor for floor, units in FLOORS.items() for unit in units}
 ENGINES = {"scraping", "cleanup", "reports", "mail", "command"}

@@ -20,16 +20,20 @@ def declared(root):
 
 #: What is imported under another name than it is installed by.
 DISTRIBUTIONS = {
+    "argon2": "argon2-cffi",
     "bs4": "beautifulsoup4",
     "dateutil": "python-dateutil",
+    "dkim": "dkimpy",
     "dotenv": "python-dotenv",
     "markdown_it": "markdown-it-py",
+    "PIL": "pillow",
     "redbeat": "celery-redbeat",
     "starlette": "fastapi",  # its own foundation, whose types it hands out
     "pydantic_core": "pydantic",  # likewise
 }
-#: Read by name and not imported: kombu imports packaging, zoneinfo reads tzdata.
-SILENT = {"packaging", "tzdata"}
+#: Read by name and not imported: kombu imports packaging, zoneinfo reads tzdata, Python 3.14 has what the back-port is of,
+#: DuckDB imports pytz.
+SILENT = {"packaging", "tzdata", "backports-zstd", "pytz"}
 
 
 def requirements(declared, *, dev):
