@@ -1,4 +1,6 @@
-"""Milliseconds of CPU a page from its text to its items: BeautifulSoup, our reading, and bare lxml written for the page.
+"""Milliseconds of CPU a page from its text to its items: BeautifulSoup, our readings, and others written for the page.
+
+The others are bare lxml and, where they are installed, parsel and selectolax; they type nothing, ours does.
 
 The pages are listings of 20 items with 5 fields and 30 to 80 KB, and, where Debian's python3-doc is there, the library's
 documentation with the two selectors of the tests' main job. Each figure is the median of five passes over all pages.
@@ -10,10 +12,12 @@ Never: fetches or stores.
 from __future__ import annotations
 
 import argparse
+import importlib
 import random
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from lxml import etree
@@ -59,7 +63,7 @@ def listing(number: int, chance: random.Random) -> str:
 
 def ours(html: str, params: ScrapeParams, *, soup: bool) -> list[dict[str, object]]:
     """The items as a job finds them; `soup`: by BeautifulSoup alone."""
-    page = Page("https://shop.example/", 200, 0, "utf-8", html)
+    page = Page("https://shop.example/", 200, 0, "utf-8", html, parser=params.parser)
     if soup:
         page.__dict__["reading"] = SoupReading(make_soup(html))
     found = []
@@ -74,6 +78,37 @@ def bare(html: str) -> list[list[str]]:
     """The same texts by lxml, typed by nobody."""
     root = etree.HTML(html)
     return [[str(path(item)) for path in BARE] for item in ITEM(root)]
+
+
+def parsel_way(html: str) -> list[list[str | None]]:
+    """The same texts by parsel, as a spider writes it."""
+    # A peer, which only a measurement needs; it is no dependency of any kind.
+    make_selector = importlib.import_module("parsel").Selector
+    ways = ("h3 > a::text", "h3 > a::attr(href)", ".price::text", ".stock::text", "p.rating::attr(data-stars)")
+    return [[item.css(way).get() for way in ways] for item in make_selector(html).css("article.product")]
+
+
+def selectolax_way(html: str) -> list[list[str | None]]:
+    """The same texts by selectolax."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    found = []
+    for item in LexborHTMLParser(html).css("article.product"):
+        link, rating = item.css_first("h3 > a"), item.css_first("p.rating")
+        texts = [item.css_first(way).text() for way in (".price", ".stock")]
+        found.append([link.text(), link.attributes["href"], *texts, rating.attributes["data-stars"]])
+    return found
+
+
+def peers(pages: list[str]) -> None:
+    """Print one line for each of the others that is installed."""
+    for name, way in (("parsel", parsel_way), ("selectolax", selectolax_way)):
+        try:
+            taken = milliseconds(way, pages, 5)
+        except ImportError:
+            print(f"  {name}: not installed")
+            continue
+        print(f"  {name}, untyped: {taken:.2f} ms, {1000 / taken:.0f} pages/s")
 
 
 def bare_docs(html: str) -> list[object]:
@@ -91,6 +126,27 @@ def milliseconds(work: Callable[[str], object], pages: list[str], passes: int) -
             work(html)
         taken.append((time.process_time() - started) * 1000 / len(pages))
     return statistics.median(taken)
+
+
+def titles(html: str) -> int:
+    """What a plugin of somebody's own does with a page: `ctx.soup(page).select(…)`."""
+    return len([item.select_one("h3 > a").text for item in make_soup(html).select("article.product")])
+
+
+def by_processes(pages: list[str]) -> None:
+    """Print how much faster two processes are than one, as two of a worker's are, on plugins that use BeautifulSoup."""
+    taken = {}
+    for number in (1, 2, 1, 2):
+        with ProcessPoolExecutor(number) as pool:
+            list(pool.map(titles, pages[: 4 * number], chunksize=1))
+            began = time.perf_counter()
+            assert sum(pool.map(titles, pages * 2, chunksize=5)) == 40 * len(pages)
+            spent = time.perf_counter() - began
+        taken[number] = min(spent, taken.get(number, spent))
+    rates = {number: 2 * len(pages) / seconds for number, seconds in taken.items()}
+    print(
+        f"  BeautifulSoup in two processes: {rates[2]:.0f} pages/s, in one {rates[1]:.0f}: {rates[2] / rates[1]:.2f} times"
+    )
 
 
 def compare(name: str, pages: list[str], params: ScrapeParams, peer: Callable[[str], object]) -> None:
@@ -114,7 +170,13 @@ def main() -> None:
     pages = parser.parse_args().pages
     chance = random.Random(1)
     shop = ScrapeParams.model_validate({"start": "https://shop.example/", "items": "article.product", "fields": FIELDS})
-    compare("listings", [listing(number, chance) for number in range(pages)], shop, bare)
+    listings = [listing(number, chance) for number in range(pages)]
+    compare("listings", listings, shop, bare)
+    lexbor = shop.model_copy(update={"parser": "lexbor"})
+    taken = milliseconds(lambda html: ours(html, lexbor, soup=False), listings, 5)
+    print(f'  ours with parser = "lexbor": {taken:.2f} ms, {1000 / taken:.0f} pages/s')
+    peers(listings)
+    by_processes(listings)
     if DOCS.is_dir():
         docs = ScrapeParams.model_validate(
             {
