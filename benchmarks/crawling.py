@@ -12,14 +12,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -117,13 +115,10 @@ async def _gather(get: Any, base: str, pages: int, at_once: int) -> None:
 
 async def crawl_ours(base: str, pages: int, at_once: int) -> None:
     """The engine: robots.txt, turns kept in a ledger, checks, change tracking, checkpoints; into SQLite."""
-    from automation.clock import SystemClock
-    from automation.database import make_engine
-    from automation.ledger.hosts import LedgerHosts
-    from automation.ledger.schema import open_engine, upgrade
+    from surroundings import surroundings
+
     from automation.scraping.engine import scrape
     from automation.scraping.params import ScrapeParams
-    from automation.scraping.surroundings import Surroundings
 
     params = ScrapeParams.model_validate(
         {
@@ -133,12 +128,7 @@ async def crawl_ours(base: str, pages: int, at_once: int) -> None:
         }
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        ledger = open_engine(f"sqlite:///{folder}/ledger.db")
-        upgrade(ledger)
-        around = Surroundings(
-            make_engine(f"sqlite:///{folder}/data.db"), "books", datetime.now(UTC), "run-1", Path(folder),
-            logging.getLogger("crawl"), hosts=LedgerHosts(ledger, SystemClock()),
-        )  # fmt: skip
+        around = surroundings(folder)
         began = now()
         outcome = await scrape(params, around)
         assert outcome.problem is None, outcome.problem

@@ -10,15 +10,12 @@ import argparse
 import asyncio
 import itertools
 import json
-import logging
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 PAGE = b"<html><body><article><b>book</b></article></body></html>"
@@ -77,14 +74,11 @@ def everywhere(dead: int) -> Iterator[tuple[int, list[tuple[str, float]]]]:
 
 def crawl(hosts: int, pages: int, delay: float, dead: int) -> dict[str, Any]:
     """What a crawl of so many pages of each host comes to."""
-    from automation.clock import SystemClock
-    from automation.database import make_engine
+    from surroundings import surroundings
+
     from automation.errors import JobFailed
-    from automation.ledger.hosts import LedgerHosts
-    from automation.ledger.schema import open_engine, upgrade
     from automation.scraping.engine import scrape
     from automation.scraping.params import ScrapeParams
-    from automation.scraping.surroundings import Surroundings
 
     with everywhere(dead) as (port, asked), tempfile.TemporaryDirectory() as folder:
         names = [f"127.0.{number // 250}.{1 + number % 250}" for number in range(hosts)]
@@ -95,12 +89,7 @@ def crawl(hosts: int, pages: int, delay: float, dead: int) -> dict[str, Any]:
                 "max_pages": hosts * pages, "allow_networks": "127.0.0.0/8", "throttle": False, "deadline": "20s",
             }
         )  # fmt: skip
-        ledger = open_engine(f"sqlite:///{folder}/ledger.db")
-        upgrade(ledger)
-        around = Surroundings(
-            make_engine(f"sqlite:///{folder}/data.db"), "books", datetime.now(UTC), "run-1", Path(folder),
-            logging.getLogger("crawl"), hosts=LedgerHosts(ledger, SystemClock()),
-        )  # fmt: skip
+        around = surroundings(folder)
         began, worked = time.monotonic(), time.process_time()
         try:
             asyncio.run(scrape(params, around))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
@@ -18,12 +18,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from automation.errors import AutomationError
 from automation.ledger.roles import Role
 from automation.text import ended
-from automation.web.access.needs import allow, form_of, note
+from automation.web.access.needs import allow, fields_of, note
 from automation.web.access.principal import principal_of
 from automation.web.routes import viewer_of
 from automation.web.site import Site
 from automation.web.views.ask import backfill_form, run_form
 from automation.web.views.deeds import Deeds, Told
+from automation.web.words import Viewer
 
 _SECONDS = 6
 _LONGEST = 900
@@ -45,9 +46,8 @@ class Given:
 
 async def given_of(request: Request) -> Given:
     """Read it. Raises InvalidInput for one that cannot be read."""
-    values = await form_of(request)
-    body = (await request.body()).decode()
-    return Given(values, parse_qs(body).get("id", []), principal_of(request).name)
+    fields = await fields_of(request)
+    return Given(dict(fields), [value for name, value in fields if name == "id"], principal_of(request).name)
 
 
 def add_forms(app: FastAPI, site: Site, deeds: Deeds) -> None:
@@ -84,27 +84,13 @@ def _add_job_forms(app: FastAPI, site: Site, deeds: Deeds) -> None:
     async def run(request: Request, job: str) -> Response:
         """Run it now, with what was filled in; the form again with what is wrong."""
         given = await given_of(request)
-        try:
-            told = await run_in_threadpool(deeds.start, job, given.values)
-        except AutomationError as error:
-            page = await run_in_threadpool(
-                run_form, site, viewer_of(request, site), job, given.values, ended(str(error))
-            )
-            return HTMLResponse(page, 409)
-        return _go(request, site, told, told.address)
+        return await _done_or_again(request, site, job, given, deeds.start, run_form)
 
     @_post(app, "/jobs/{job}/backfill", "job.backfill", of_job="job")
     async def backfill(request: Request, job: str) -> Response:
         """Record the runs of a span; the form again with what is wrong."""
         given = await given_of(request)
-        try:
-            told = await run_in_threadpool(deeds.backfill, job, given.values)
-        except AutomationError as error:
-            page = await run_in_threadpool(
-                backfill_form, site, viewer_of(request, site), job, given.values, ended(str(error))
-            )
-            return HTMLResponse(page, 409)
-        return _go(request, site, told, told.address)
+        return await _done_or_again(request, site, job, given, deeds.backfill, backfill_form)
 
     @_post(app, "/jobs/{job}/pause", "pause", of_job="job")
     async def pause(request: Request, job: str) -> Response:
@@ -132,6 +118,23 @@ async def _done(request: Request, site: Site, deed: Callable[[], Told], address:
     except AutomationError as error:
         return _go(request, site, Told(ended(str(error)), good=False), address)
     return _go(request, site, told, told.address or address)
+
+
+async def _done_or_again(
+    request: Request,
+    site: Site,
+    job: str,
+    given: Given,
+    deed: Callable[[str, Mapping[str, str]], Told],
+    form: Callable[[Site, Viewer, str, Mapping[str, str], str], str],
+) -> Response:
+    """Do it with what was filled in, and go where its deed says; the form again with what is wrong."""
+    try:
+        told = await run_in_threadpool(deed, job, given.values)
+    except AutomationError as error:
+        page = await run_in_threadpool(form, site, viewer_of(request, site), job, given.values, ended(str(error)))
+        return HTMLResponse(page, 409)
+    return _go(request, site, told, told.address)
 
 
 def _go(request: Request, site: Site, told: Told, address: str) -> Response:

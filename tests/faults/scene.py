@@ -187,9 +187,10 @@ class Scene(Stack):
         return at
 
     def freeze(self, member: Member) -> datetime:
-        """Stop a process and its children; returns when."""
-        at = self.now()
-        os.killpg(member.pid, signal.SIGSTOP)
+        """Stop a process and its children; returns when. None of them has the ledger's write lock, which would stop all."""
+        with self._services.ledger.engine.begin():
+            at = self.now()
+            os.killpg(member.pid, signal.SIGSTOP)
         return at
 
     def wake(self, member: Member) -> None:

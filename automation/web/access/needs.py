@@ -110,15 +110,20 @@ def note(request: Request, target: str, action: str = "", **details: object) -> 
 
 
 async def form_of(request: Request) -> dict[str, str]:
-    """The fields of a form, the last of a name; only the usual encoding is read. Raises InvalidInput."""
+    """The fields of a form, the last of a name. Raises InvalidInput."""
+    return dict(await fields_of(request))
+
+
+async def fields_of(request: Request) -> list[tuple[str, str]]:
+    """The fields of a form with their values, in order; only the usual encoding is read. Raises InvalidInput."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
-        return {}
+        return []
     body = await request.body()
     if len(body) > _LONGEST_FORM:
         raise InvalidInput("The form is too large")
     try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=1000, errors="strict"))
+        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=1000, errors="strict")
     except ValueError as error:
         raise InvalidInput("The form cannot be read; it has to be UTF-8 with fewer than 1,000 fields") from error
 

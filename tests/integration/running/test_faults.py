@@ -7,7 +7,9 @@ import signal
 
 import psutil
 import pytest
+from redis import Redis
 
+from automation.broker import endpoints
 from automation.queue.door import REPEAT, Door
 
 pytestmark = pytest.mark.slow
@@ -93,8 +95,11 @@ def test_what_a_killed_worker_had_taken_from_the_queue_is_done_at_once(stack):
     worker = stack.worker()
     stack.run("act", "-p", "seconds=600")
     stack.eventually(stack.effects)
+    settings = stack.services.settings
+    # The first look at a new broker rings for all that waits; here each message is to be there once.
+    stack.eventually(lambda: Redis.from_url(endpoints(settings).redis_url).exists(f"{settings.key_prefix}:keepsake"))
     waiting = stack.run("act")["id"]
-    door = Door.of(stack.services.settings)
+    door = Door.of(settings)
     stack.eventually(lambda: door.depth("default") == 0)
     os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()

@@ -181,3 +181,12 @@ def test_what_was_done_stands_in_the_audit_trail(send, ledger):
     (line,) = [one for one in ledger.audit.list() if one.action == "job.run"]
     assert line.target.startswith("hello ")
     assert line.status == 303
+
+
+@pytest.mark.parametrize(("kind", "answered"), [("text/plain", 303), ("application/x-www-form-urlencoded", 400)])
+def test_a_body_that_is_no_text_is_answered(client, kind, answered):
+    """What is no form has no fields; a form that cannot be read is refused."""
+    found = BeautifulSoup(client.get("/jobs/hello/run").text, "lxml").select_one("input[name=csrf]")
+    headers = {"content-type": kind, "x-csrf-token": found["value"]}
+
+    assert client.post("/jobs/hello/run", content=b"a=\xff", headers=headers).status_code == answered

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from automation.cli.main import main
-from automation.services import build_services
+from automation.services import Services, build_services
 
 
 @pytest.fixture(autouse=True)
@@ -38,9 +38,11 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
 
 @pytest.fixture
 def project(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand in a project with the `JOBS` of the tests' own file, and without a ledger."""
+    """Stand in a project with the `JOBS` and the `PROJECT` of the tests' own file, and without a ledger."""
     (tmp_path / "schedules").mkdir()
     (tmp_path / "schedules" / "a.toml").write_text(request.module.JOBS)
+    if hasattr(request.module, "PROJECT"):
+        (tmp_path / "automation.toml").write_text(request.module.PROJECT)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -63,3 +65,12 @@ def give_ledger(empty_ledger: Path) -> Callable[[Path], None]:
         shutil.copyfile(empty_ledger, project / ".automation" / "ledger.db")
 
     return give
+
+
+@pytest.fixture
+def services(project: Path, give_ledger: Callable[[Path], None]) -> Iterator[Services]:
+    """The services of `project`, which has a ledger."""
+    give_ledger(project)
+    made = build_services(project)
+    yield made
+    made.close()

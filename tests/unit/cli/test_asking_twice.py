@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from automation.ledger.runs import Claimant, Verdict
 from automation.ledger.states import Outcome, State
 from automation.queue.enqueue import Request, record
-from automation.services import Services, build_services
+from automation.services import Services
 
 Run = Callable[..., tuple[int, str, str]]
+PROJECT = "[queues.default]\nmax_waiting = 3\n"
 JOBS = """
 [defaults]
 unique_key = "{{ params.command }}"
@@ -28,21 +26,6 @@ on_conflict = "reject"
 unique_for = "1h"
 params.command = "false"
 """
-
-
-@pytest.fixture
-def services(
-    tmp_path: Path, give_ledger: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Services]:
-    """Stand in a project with a ledger; its services."""
-    (tmp_path / "schedules").mkdir()
-    (tmp_path / "schedules" / "a.toml").write_text(JOBS)
-    (tmp_path / "automation.toml").write_text("[queues.default]\nmax_waiting = 3\n")
-    monkeypatch.chdir(tmp_path)
-    give_ledger(tmp_path)
-    made = build_services(tmp_path)
-    yield made
-    made.close()
 
 
 def ended(services: Services, job: str, state: State) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from automation.ledger.rows import RunRow
 from automation.ledger.runs import Claimant
 from automation.queue.enqueue import Request, record
 from automation.runner.verdict import success
-from automation.services import Services, build_services
+from automation.services import Services
 
 Run = Callable[..., tuple[int, str, str]]
 JOBS = """
@@ -45,20 +44,6 @@ params.command = "true"
 """
 SPAN = ("--from", "2026-03-27", "--to", "2026-03-31")
 DAYS = ["2026-03-27T06:00:00Z", "2026-03-28T06:00:00Z", "2026-03-29T05:00:00Z", "2026-03-30T05:00:00Z"]
-
-
-@pytest.fixture
-def services(
-    tmp_path: Path, give_ledger: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Services]:
-    """Stand in a project with a ledger; its services."""
-    (tmp_path / "schedules").mkdir()
-    (tmp_path / "schedules" / "a.toml").write_text(JOBS)
-    monkeypatch.chdir(tmp_path)
-    give_ledger(tmp_path)
-    made = build_services(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

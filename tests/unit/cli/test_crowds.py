@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from automation.ledger.runs import Claimant
 from automation.queue.enqueue import Request, record
-from automation.services import Services, build_services
+from automation.services import Services
 
 Run = Callable[..., tuple[int, str, str]]
 PROJECT = "[limits.shop]\nmax_running = 1\nrate = '2/h'\n[queues.slow]\nmax_waiting = 9\n"
@@ -23,21 +20,6 @@ overlap = "allow"
 limits = ["shop"]
 params.command = "true"
 """
-
-
-@pytest.fixture
-def services(
-    tmp_path: Path, give_ledger: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Services]:
-    """Stand in a project with a ledger; its services."""
-    (tmp_path / "schedules").mkdir()
-    (tmp_path / "schedules" / "a.toml").write_text(JOBS)
-    (tmp_path / "automation.toml").write_text(PROJECT)
-    monkeypatch.chdir(tmp_path)
-    give_ledger(tmp_path)
-    made = build_services(tmp_path)
-    yield made
-    made.close()
 
 
 def test_nothing_is_full_at_first(run: Run, services: Services) -> None:

@@ -21,6 +21,7 @@ params = { call = "json:dumps", kwargs = { obj = "{{ item }}" } }
 [jobs.last]
 plugin = "python"
 after = ["each"]
+retry = { max_attempts = 1 }
 params = { call = "json:dumps", kwargs = { obj = "{{ upstream.each.result }}" } }
 """
 pytestmark = pytest.mark.usefixtures("project")

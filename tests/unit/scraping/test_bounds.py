@@ -165,7 +165,23 @@ _PIECES = st.lists(
 )
 
 
+def _is_refused(html):
+    try:
+        Bounds(max_elements=100).weigh(html, URL, "lexbor")
+    except JobFailed:
+        return True
+    return False
+
+
 @given(_PIECES)
 def test_whatever_is_written_is_weighed(pieces):
-    """No text is too odd to be weighed; and one with few signs is never refused."""
-    Bounds(max_elements=100).weigh("".join(pieces) * 3, URL, "lexbor")
+    """No text is too odd to be weighed; and one that is shorter than a hundred elements is never refused."""
+    html = "".join(pieces) * 3
+
+    assert not _is_refused(html) or len(html) > 200
+
+
+@given(st.integers(1, 300))
+def test_as_many_elements_are_read_as_the_bound_says(elements):
+    """Not one more, and not one less."""
+    assert _is_refused("<p>" * elements) is (elements > 100)

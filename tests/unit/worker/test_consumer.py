@@ -43,8 +43,3 @@ def test_a_child_that_died_as_the_connection_was_lost_is_watched_by_the_next_loo
         AsynPool._untrack_child_process(pool, child, hub)
     finally:
         child.join()
-
-
-def test_a_worker_without_a_pool_has_nobody_to_watch() -> None:
-    """Before its first connection."""
-    watch_again(None)
