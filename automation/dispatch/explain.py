@@ -14,6 +14,7 @@ from automation.dispatch.explain_run import again_steps, run_steps
 from automation.dispatch.facts import FireFacts, JobFacts, Step
 from automation.dispatch.pausing import concerning
 from automation.dispatch.reasons import RULES, word_of
+from automation.ledger.graph import ENDED
 from automation.ledger.rows import RunRow
 from automation.ledger.states import OPEN, Kind, State
 from automation.project.fires import fire_from
@@ -52,7 +53,7 @@ def _verdict(job: JobFacts, fire: FireFacts, chain: list[Step]) -> str:
         words = {State.QUEUED: "it waits to begin", State.RUNNING: "it is at work"}
         return words.get(State(run.state), "it waits for its next attempt")
     if run is not None and run.attempt:
-        return f"it ran and ended as {run.state}"
+        return f"it ran and {ENDED[State(run.state)]}"
     state = run.state if run is not None else fire.recorded.decision if fire.recorded else None
     if state is not None:
         return f"it did not run ({state})"

@@ -15,7 +15,8 @@ from automation.ledger.states import OPEN, State
 #: What the reason of a run begins with that is skipped for what came before it.
 UPSTREAM = "upstream: "
 _AS = ", as "
-_WORDS = {
+#: What became of a run, behind its name.
+ENDED = {
     State.SUCCEEDED: "succeeded",
     State.DEAD: "is dead",
     State.CANCELLED: "was cancelled",
@@ -140,7 +141,7 @@ class Standing:
     @property
     def words(self) -> str:
         """How it ended, with its run's and its job's names, and where that began."""
-        said = f"run {self.tally.run_id} of job '{self.tally.job}' {_WORDS[self.state]}"
+        said = f"run {self.tally.run_id} of job '{self.tally.job}' {ENDED[self.state]}"
         return f"{said}{_AS}{origin}" if (origin := _origin(self.tally.reason)) else said
 
 

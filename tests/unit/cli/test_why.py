@@ -94,7 +94,7 @@ def test_a_finished_run_is_told_from_the_rule_to_the_end(
     assert [line[2:27].strip() for line in out.splitlines()[1:]] == [
         "2026-03-10 07:00:00+00:00", *["2026-03-10 07:00:01+00:00"] * 5
     ]  # fmt: skip
-    assert out.startswith("books/main, 2026-03-10 07:00:00+00:00: it ran and ended as dead\n")
+    assert out.startswith("books/main, 2026-03-10 07:00:00+00:00: it ran and is dead\n")
     assert "Attempt 1 of at most 3 was claimed by w1 (pid 42)" in out
     assert "transport: no page." in out
 

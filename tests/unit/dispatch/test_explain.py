@@ -185,6 +185,15 @@ def test_a_missed_fire_names_the_outage_and_the_policy() -> None:
     assert 'catchup = "latest", catchup_window = 1d, catchup_max = 10, misfire_grace = 1m' in text
 
 
+@pytest.mark.parametrize(
+    ("state", "words"), [(State.SKIPPED, "it ran and was skipped"), (State.DEAD, "it ran and is dead")]
+)
+def test_the_answer_says_how_a_run_that_began_has_ended(state: State, words: str) -> None:
+    """In words, also where it is the run itself that found nothing to do."""
+    ended = run(state, "nothing is new", attempt=1, finished_at=NOW)
+    assert explain(FACTS, fire(ended, State.QUEUED, attempts=(attempt(1, None),)))[0].text.endswith(words)
+
+
 def test_a_run_is_told_from_queue_to_end() -> None:
     """Queued, each attempt with who claimed it and how it ended, and the end with its reason."""
     attempts = (
@@ -197,7 +206,7 @@ def test_a_run_is_told_from_queue_to_end() -> None:
     assert [step.fact for step in steps] == ["answer", "rule", "decision", "queued"] + ["attempt", "outcome"] * 3 + [
         "end"
     ]
-    assert "it ran and ended as succeeded" in steps[0].text
+    assert "it ran and succeeded" in steps[0].text
     assert "Attempt 1 of at most 3 was claimed by w1 (pid 42), 59s after it was queued." in told(steps)
     assert "Attempt 1 failed after 3s: transport http:503: busy." in told(steps)
     assert "Attempt 2 was lost with its worker after 3s" in told(steps)
