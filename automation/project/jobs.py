@@ -19,8 +19,8 @@ from automation.project.mail import DEFAULT
 from automation.project.model import BreakerPolicy, Job, Queue, Schedule
 from automation.project.params import (
     check_database_names,
+    check_mail_names,
     check_params,
-    check_server_names,
     check_template_names,
     jsonable,
     leaves,
@@ -62,7 +62,7 @@ class Surroundings:
     Parameters
     ----------
     defaults: tables behind the job's own, the nearest first; those of its tags come before them.
-    databases, mail_servers: the names that `automation.toml` declares.
+    databases, mail_servers, digests: the names that `automation.toml` declares.
     calendars, tags, limits, queues: those of the project, by name.
     template_problem: what is wrong with the template of a name.
     """
@@ -78,6 +78,7 @@ class Surroundings:
     limits: NamedLimits = field(default_factory=dict)
     queues: Mapping[str, Queue] = field(default_factory=dict)
     mail_servers: frozenset[str] = frozenset()
+    digests: frozenset[str] = frozenset()
     channels: Channels = field(default_factory=dict)
 
 
@@ -269,7 +270,7 @@ def _params(own: Reader, table: Table, spec: PluginSpec | None, around: Surround
         if around.registry.origins.get(spec.name) == SHIPPED:
             check_database_names(inner, inside, around.databases, own.notes)
             if spec.name == "email":
-                check_server_names(inner, {DEFAULT, *around.mail_servers}, own.notes)
+                check_mail_names(inner, {DEFAULT, *around.mail_servers}, around.digests, own.notes)
             check_template_names(inner, inside, around.template_problem, own.notes)
     return dict(jsonable(values, inside))
 

@@ -121,6 +121,7 @@ class _Loading:
         self._queues: Mapping[str, Queue] = {}
         self._mail_servers: frozenset[str] = frozenset()
         self._limits: NamedLimits = {}
+        self._digests: frozenset[str] = frozenset()
         self._channels: Channels = {}
         self._webhooks: Mapping[str, Webhook] = {}
         self._project: File | None = None
@@ -179,6 +180,8 @@ class _Loading:
         self._mail_servers = read_mail(file.top, self.notes, self.secrets, allowed)
         self._channels = read_channels(file.top, self.notes, self.secrets, self._mail_servers)
         read_digests(file.top, self.notes, self.secrets)
+        # Also one with a mistake, which is told where it stands.
+        self._digests = frozenset(found.values if (found := file.top.child("digests")) else ())
         self._webhooks = read_webhooks(file.top, self.notes, self.secrets, allowed)
         self._queues = read_queues(file.top, self.notes, self.secrets)
         self._limits = read_limits(file.top, self.notes, self.secrets)
@@ -201,6 +204,7 @@ class _Loading:
             self._limits,
             self._queues,
             self._mail_servers,
+            self._digests,
             self._channels,
         )
         declared = top.values.get("jobs", {})

@@ -84,13 +84,18 @@ def check_database_names(table: Table, inside: Sequence[Leaf], known: frozenset[
         notes.at(table, path, f"there is no database '{printable(text, 60)}' in automation.toml; {hint}")
 
 
-def check_server_names(table: Table, known: Collection[str], notes: Notes) -> None:
-    """Note the `server` of a mail that automation.toml does not declare."""
-    name = table.values.get("server")
-    if isinstance(name, str) and name not in known and not any(references(name)):
-        meant = nearest(name, known)
-        hint = f"did you mean '{meant}'?" if meant else f'write [mail.{printable(name, 60)}] url = "…" there'
-        notes.at(table, ["server"], f"there is no mail server '{printable(name, 60)}' in automation.toml; {hint}")
+def check_mail_names(table: Table, servers: Collection[str], digests: Collection[str], notes: Notes) -> None:
+    """Note the `server` and the `digest` of a mail that automation.toml does not declare."""
+    for key, what, known, example in (
+        ("server", "mail server", servers, '[mail.{}] url = "…"'),
+        ("digest", "digest", digests, '[digests.{}] closes = "0 8 * * mon-fri"'),
+    ):
+        name = table.values.get(key)
+        if not isinstance(name, str) or not name or name in known or any(references(name)):
+            continue
+        shown, meant = printable(name, 60), nearest(name, known)
+        hint = f"did you mean '{meant}'?" if meant else f"write {example.format(shown)} there"
+        notes.at(table, [key], f"there is no {what} '{shown}' in automation.toml; {hint}")
 
 
 def check_template_names(

@@ -96,9 +96,9 @@ def project_of(tmp_path):
         for number, example in enumerate(examples("python", [document])):
             if "@plugin" in example.text:
                 (tmp_path / "jobs" / f"example_{number}.py").write_text(example.text)
-        for example in examples("toml", [document]):
-            if example.text.startswith("# automation.toml"):
-                (tmp_path / "automation.toml").write_text(example.text)
+        shared = [one.text for one in examples("toml", [document]) if one.text.startswith("# automation.toml")]
+        if shared:
+            (tmp_path / "automation.toml").write_text("\n".join(shared))
         for number, text in enumerate(schedules):
             (tmp_path / "schedules" / f"{number}.toml").write_text(text)
         return tmp_path

@@ -32,6 +32,23 @@ def test_a_template_in_toml_that_cannot_be_one_is_an_error(
 
 
 @pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ('digest = "daly"', "there is no digest 'daly' in automation.toml; did you mean 'daily'?"),
+        ('server = "x"', "there is no mail server 'x' in automation.toml; write [mail.x]"),
+    ],
+)
+def test_a_digest_or_server_that_nobody_declares_is_an_error(
+    told: Callable[..., list[str]], key: str, said: str
+) -> None:
+    """With the nearest name, or how it is declared; what is declared is no problem."""
+    declared = {"automation.toml": '[digests.daily]\ncloses = "0 8 * * *"\n'}
+    (line,) = told(MAIL + f'subject = "x"\ntext = "y"\n{key}', declared)
+    assert said in line
+    assert told(MAIL + 'subject = "x"\ntext = "y"\ndigest = "daily"', declared) == []
+
+
+@pytest.mark.parametrize(
     "text", [MAIL + 'subject = "x"\ntemplate = "wekly.html"', REPORT + 'title = "x"\ntemplate = "wekly.html"']
 )
 def test_a_template_file_that_no_run_could_render_is_a_warning(told: Callable[..., list[str]], text: str) -> None:
