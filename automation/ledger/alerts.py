@@ -1,6 +1,6 @@
 """Alerts: a job's failure, recovery, missed fire or late run becomes mails of the outbox, with what it is told of.
 
-Owns: when something is told, once for each outage, and in which words.
+Owns: when something is told, once for each outage, in which words, and after whose quiet hours.
 Never: opens a transaction; it works within the one that records what happened.
 """
 
@@ -146,27 +146,28 @@ def _tell(
     now: datetime,
 ) -> None:
     text = "\n".join([*words, "", f"Look at it with: automation show {run.id}"])
+    due = {target: now if alerts.urgent else target.due(now) for target in alerts.targets}
     rows = [
         {
             "scope": _scope(run.job),
             "message_key": key,
-            "recipient": address,
+            "recipient": target.address,
             "run_id": run.id,
             "job": run.job,
             # Whoever sends it knows who it comes from.
             "sender": "",
             "subject": title,
-            "message_id": _message_id(run.job, key, address),
-            "message": _message(run.job, key, address, title, text, now),
+            "message_id": _message_id(run.job, key, target.address),
+            "message": _message(run.job, key, target.address, title, text, now),
             "state": MailState.QUEUED,
             "tries": 0,
             "created_at": now,
-            "due_at": now,
-            "server": server,
+            "due_at": due[target],
+            "server": target.server,
             "on_doubt": "resend",
-            "expires_at": now + _LIFE,
+            "expires_at": due[target] + _LIFE,
         }
-        for address, server in alerts.targets
+        for target in alerts.targets
     ]
     connection.execute(insert_or_ignore(outbox, connection.dialect.name), rows)
 

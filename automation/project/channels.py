@@ -7,19 +7,23 @@ Never: tells anybody.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from automation.errors import JobFailed
-from automation.ledger.alarm import TOLD, Alerts
+from automation.ledger.alarm import TOLD, Alerts, Quiet, Target
 from automation.project.keys import ALERTS, CHANNEL
 from automation.project.mail import DEFAULT
 from automation.project.named import named_table, named_tables
 from automation.project.values import Notes, Reader, Secrets, Table, choice_problem
 from automation.text import nearest, printable
+from automation.triggers.base import CalendarInvalid, TriggerInvalid
+from automation.triggers.wallclock import load_zone
+from automation.triggers.windows import read_weekly
 
 _MOST = 100
-#: The addresses of a channel, each with the server that it is reached through.
-Channels = Mapping[str, tuple[tuple[str, str], ...]]
+#: Any Monday: a week in which every hour is quiet never ends, whenever it begins.
+_MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
+Channels = Mapping[str, tuple[Target, ...]]
 
 
 def read_channels(top: Table, notes: Notes, secrets: Secrets, servers: frozenset[str]) -> Channels:
@@ -41,6 +45,7 @@ def read_alerts(reader: Reader, channels: Channels) -> Alerts | None:
         on=tuple(dict.fromkeys(on)),
         after_failures=own.whole("after_failures", known.after_failures, 1, 1000),
         late_after=own.span("late_after", known.late_after, timedelta(seconds=1), timedelta(days=30)),
+        urgent=own.flag("urgent", known.urgent),
     )
     if not own.has("channels"):
         table = next(table for table in reader.layers if "alerts" in table.values)
@@ -60,9 +65,7 @@ def _channel_problem(name: str, channels: Channels) -> str | None:
     return f"there is no channel '{printable(name, 60)}' in automation.toml; {hint}"
 
 
-def _channel(
-    declared: Table, name: str, notes: Notes, secrets: Secrets, servers: frozenset[str]
-) -> tuple[tuple[str, str], ...]:
+def _channel(declared: Table, name: str, notes: Notes, secrets: Secrets, servers: frozenset[str]) -> tuple[Target, ...]:
     table = named_table(declared, name, 'to = ["you@example.com"]', notes, secrets)
     if table is None:
         return ()
@@ -72,7 +75,40 @@ def _channel(
         notes.at(table, [], "missing 'to'; write to = [\"you@example.com\"]", on_key=True)
     known = {DEFAULT, *servers}
     server = reader.text("server", DEFAULT, lambda one: _server_problem(one, known))
-    return tuple((address, server) for address in map(_address, reader.words("to", _address_problem, _MOST)))
+    quiet = _quiet(table, reader)
+    return tuple(Target(_address(one), server, quiet) for one in reader.words("to", _address_problem, _MOST))
+
+
+def _quiet(table: Table, reader: Reader) -> Quiet | None:
+    """The hours in which this channel is not told; what is wrong with them is noted."""
+    zone = reader.text("timezone", "UTC", _zone_problem)
+    if not reader.has("quiet"):
+        return None
+    weekly = reader.words("quiet", _window_problem, _MOST)
+    if not weekly:
+        if table.values["quiet"] == []:
+            reader.notes.at(table, ["quiet"], 'is empty; write quiet = ["22:00-07:00"], or remove it')
+        return None
+    quiet = Quiet(weekly, zone)
+    if quiet.over(_MONDAY) is None:
+        reader.notes.at(table, ["quiet"], "covers the whole week, so that nobody would ever be told; leave some hours")
+    return quiet
+
+
+def _zone_problem(name: str) -> str | None:
+    try:
+        load_zone(name)
+    except TriggerInvalid as error:
+        return str(error)
+    return None
+
+
+def _window_problem(text: str) -> str | None:
+    try:
+        read_weekly([text])
+    except CalendarInvalid as error:
+        return str(error)
+    return None
 
 
 def _server_problem(name: str, known: set[str]) -> str | None:

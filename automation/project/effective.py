@@ -84,7 +84,7 @@ def _of_job(declared: Declared) -> Iterator[_Row]:
         yield ("breaker", one.name), getattr(job.breaker, one.name), breaker
     alerts = [inner for table in layers if (inner := table.child("alerts"))]
     told = job.alerts or Alerts()
-    yield ("alerts", "channels"), tuple(address for address, _ in told.targets), alerts
+    yield ("alerts", "channels"), tuple(target.address for target in told.targets), alerts
     for key, value in _fields(told, without=("targets",)):
         yield ("alerts", key), value, alerts
     retry = [inner for table in layers if (inner := table.child("retry"))]

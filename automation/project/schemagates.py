@@ -9,7 +9,7 @@ from __future__ import annotations
 from automation.ledger.alarm import TOLD, Alerts
 from automation.project.model import BreakerPolicy
 from automation.project.policies import BREAKER_FAILURES, LONGEST_KEY
-from automation.project.schematypes import FAILURES, NAME, Schema, duration, or_reference, table, whole
+from automation.project.schematypes import FAILURES, NAME, Schema, duration, flag, or_reference, table, whole
 from automation.text import format_duration
 
 RATE: Schema = {"type": "string", "pattern": "^([1-9][0-9]{0,5}/(s|m|h|d))?$", "examples": ["30/m"]}
@@ -53,6 +53,7 @@ def alerts() -> Schema:
             "channels": {**names, "description": "of [channels.NAME] in automation.toml, all of which are told"},
             "on": {**events, "description": f"what is told; default: {', '.join(known.on)}"},
             "after_failures": whole(1, 1000, f"so many in a row are told, once; default: {known.after_failures}"),
+            "urgent": flag("told in quiet hours, too; default: false"),
             "late_after": duration(
                 f"of a run that begins so long after its planned time; default: {format_duration(known.late_after)}"
             ),

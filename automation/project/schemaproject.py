@@ -89,7 +89,13 @@ def _mail() -> Schema:
 
 def _channel() -> Schema:
     to = {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 100}
-    keys = {"to": {**to, "description": "who is told"}, "server": text("of [mail.NAME]; default: the default one")}
+    windows = {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 100}
+    keys = {
+        "to": {**to, "description": "who is told"},
+        "server": text("of [mail.NAME]; default: the default one"),
+        "quiet": {**windows, "description": 'hours after which it is told: "22:00-07:00", "sat"'},
+        "timezone": {"$ref": "#/$defs/timezone"},
+    }
     return {**table(keys), "required": ["to"]}
 
 

@@ -40,6 +40,11 @@ def whole(least: int, most: int, what: str) -> Schema:
     return {"type": "integer", "minimum": least, "maximum": most, "description": what}
 
 
+def flag(what: str) -> Schema:
+    """True or false."""
+    return {"type": "boolean", "description": what}
+
+
 def duration(what: str) -> Schema:
     """A duration."""
     return {"allOf": [{"$ref": "#/$defs/duration"}], "description": what}

@@ -8,12 +8,12 @@ from email.policy import default
 
 import pytest
 
-from automation.ledger.alarm import Alerts
+from automation.ledger.alarm import Alerts, Quiet, Target
 from automation.ledger.alerts import tell_missed
 from automation.ledger.states import Kind, Outcome, State
 from automation.ledger.verdict import Verdict
 
-BOTH = (("ops@example.com", "default"), ("boss@example.com", "bulk"))
+BOTH = (Target("ops@example.com"), Target("boss@example.com", "bulk"))
 GOOD = Verdict(Outcome.SUCCEEDED, State.SUCCEEDED)
 DEAD = Verdict(Outcome.FAILED, State.DEAD, "the shop said 500")
 
@@ -42,13 +42,27 @@ def test_a_failure_is_told_once_and_so_is_the_recovery(desk, ends):
     for verdict in (GOOD, DEAD, DEAD, GOOD, GOOD, DEAD):
         ends(verdict, alerts)
     subjects = ["books failed", "books works again", "books failed"]
-    assert told(desk) == [(subject, address) for subject in subjects for address, _ in BOTH]
+    assert told(desk) == [(subject, address) for subject in subjects for address, *_ in BOTH]
 
     mail = desk.ledger.outbox.list(recipient="boss", whole=True)[-1]
     text = message_from_bytes(mail.message, policy=default).get_content()
     assert (mail.server, mail.on_doubt, mail.sender) == ("bulk", "resend", "")
     assert "Reason: the shop said 500" in text
     assert f"automation show {mail.run_id}" in text
+
+
+def test_quiet_hours_hold_an_alert_back(desk, ends):
+    """It is told when they end, of what can wait; others of the same job's people are told at once."""
+    night = Target("night@example.com", quiet=Quiet(("22:00-07:00",), "Europe/Berlin"))
+    desk.clock.advance(hours=8, minutes=30)  # 21:30 in Berlin; each run ends an hour later
+    ends(DEAD, Alerts((night, BOTH[1])))
+    held, told_now = sorted(desk.ledger.outbox.list(), key=lambda mail: mail.recipient, reverse=True)
+    morning = desk.clock.now() + timedelta(hours=8, minutes=30)
+    assert (held.due_at, held.expires_at) == (morning, morning + timedelta(days=1))
+    assert desk.ledger.sending.due() == [told_now.id]
+
+    ends(GOOD, Alerts((night,), urgent=True))
+    assert [desk.ledger.outbox.get(one).subject for one in desk.ledger.sending.due()][1:] == ["books works again"]
 
 
 def test_several_failures_in_a_row_are_needed(desk, ends):

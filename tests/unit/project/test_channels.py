@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from automation.ledger.alarm import Alerts
+from automation.ledger.alarm import Alerts, Quiet, Target
 from automation.ledger.states import Kind
 from automation.project.definition import definition
 from automation.project.effective import effective
@@ -20,7 +20,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 JOB = '[jobs.books]\nplugin = "scrape"\nparams.start = "https://example.com/"\n'
 TABLE = JOB + "[jobs.books.alerts]\n"
 CHANNELS = '[channels.ops]\nto = ["Ops <ops@example.com>", "boss@example.com"]\n'
-BOTH = (("ops@example.com", "default"), ("boss@example.com", "default"))
+BOTH = (Target("ops@example.com"), Target("boss@example.com"))
 
 
 @pytest.fixture
@@ -49,7 +49,17 @@ def test_alerts_are_read_and_kept_by_a_run(read: Callable[..., Any]) -> None:
         '[mail.bulk]\nurl = "smtp://localhost:25?tls=none"\n[channels.ops]\nto = ["a@example.com"]\nserver = "bulk"\n'
     )
     alerts = read(text, bulk).job("books").alerts
-    assert alerts == Alerts((("a@example.com", "bulk"),), ("late",), late_after=timedelta(hours=1))
+    assert alerts == Alerts((Target("a@example.com", "bulk"),), ("late",), late_after=timedelta(hours=1))
+
+
+def test_quiet_hours_are_read_and_kept_by_a_run(read: Callable[..., Any]) -> None:
+    """With their clocks, beside whether the job's alerts heed them."""
+    quiet = CHANNELS + 'quiet = ["22:00-07:00", "sat"]\ntimezone = "Europe/Berlin"\n'
+    job = read(TABLE + 'channels = ["ops"]\nurgent = true\n', quiet).job("books")
+    hours = Quiet(("22:00-07:00", "sat"), "Europe/Berlin")
+    assert job.alerts == Alerts(tuple(one._replace(quiet=hours) for one in BOTH), urgent=True)
+    run = run_of(job, kind=Kind.SCHEDULED, nominal_time=NOON, now=NOON)
+    assert RunSpec.from_json(run.spec).alerts == job.alerts
 
 
 @pytest.mark.parametrize(
@@ -64,6 +74,12 @@ def test_alerts_are_read_and_kept_by_a_run(read: Callable[..., Any]) -> None:
         (JOB, "[channels.ops]\n", "channels.ops: missing 'to'; write to = [\"you@example.com\"]"),
         (JOB, '[channels.ops]\nto = ["nobody"]', "channels.ops.to[0]: to 'nobody'"),
         (JOB, '[channels.ops]\nto = ["${env:OPS:-a@example.com}"]', "channels.ops.to[0]: a reference cannot stand here"),
+        (JOB, CHANNELS + 'quiet = "22:00-07:00"', "channels.ops.quiet: found '22:00-07:00'; write a list of strings"),
+        (JOB, CHANNELS + "quiet = []", 'channels.ops.quiet: is empty; write quiet = ["22:00-07:00"], or remove it'),
+        (JOB, CHANNELS + 'quiet = ["sat", "22-7"]', "channels.ops.quiet[1]: found '22-7'"),
+        (JOB, CHANNELS + 'quiet = ["mon-sun"]', "channels.ops.quiet: covers the whole week"),
+        (JOB, CHANNELS + 'timezone = "Europe/Berlim"', "channels.ops.timezone: there is no time zone 'Europe/Berlim'"),
+        (TABLE + 'channels = ["ops"]\nurgent = "yes"', CHANNELS, "jobs.books.alerts.urgent: found 'yes'; write true or false"),
         (JOB, CHANNELS + 'server = "bulk"', "channels.ops.server: there is no mail server 'bulk'"),
     ],
 )  # fmt: skip
