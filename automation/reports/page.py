@@ -152,6 +152,12 @@ def page_values(
         "run_id": origin.run_id,
         "nominal_time": origin.nominal_time,
         "window": {"start": start, "end": end},
+        # One page size for all: a sheet that lies on its side between others is turned by hand.
+        "across": any(
+            block.kind == "table" and block.table and block.table.paper.across
+            for part in sections
+            for block in part.blocks
+        ),
         "issued": forms.long_moment(origin.nominal_time),
         "period": period(origin, forms),
         **vars(forms),

@@ -86,10 +86,13 @@ def calendar(days: Mapping[date, float], write: Callable[[float], str], forms: F
                 _MONTHS_LEFT - 8, top + weekday * _STEP + 10, fitted(names[1][weekday], 26, 10), anchor="end", size=10
             )
         _year(drawing, year, days, write, top, steps, forms)
-    x, y = WIDTH - 5 * _STEP - 4, band * len(years) + 10
+    # As wide as what stands behind it; a letter of size 10 is about six wide.
+    most = write(max(days.values()))
+    x, y = WIDTH - 5 * _STEP - 12 - 6.4 * len(most), band * len(years) + 10
     drawing.text(x - 8, y + 10, write(0), anchor="end", size=10)
     for level in range(len(HEAT)):
         drawing.rect(x + level * _STEP, y, _CELL, _CELL, HEAT[level], f"h{level}")
+    drawing.text(x + 5 * _STEP + 4, y + 10, most, size=10)
     return drawing
 
 

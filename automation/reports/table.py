@@ -19,45 +19,16 @@ from automation.rendering.locales import Forms
 from automation.reports.answer import Answer
 from automation.reports.chart import Chart, make_chart, spark
 from automation.reports.compare import BEFORE, CHANGE, DELTA
+from automation.reports.paper import Paper, paper_for
 from automation.reports.queries import ColumnParams, QueryParams
 from automation.reports.scales import Series
+from automation.reports.shown import Column, Figure
 from automation.reports.writers import Writer, humanized
 from automation.reports.written import Cell, Written, html_rows
 from automation.text import format_duration, nearest
 
 _MOST_CARDS = 6
 _ROLES = {BEFORE: "before", DELTA: "delta", CHANGE: "change"}
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column as it is shown; `numeric` ones stand on the right."""
-
-    name: str
-    title: str
-    numeric: bool
-    role: str = ""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One large number.
-
-    Parameters
-    ----------
-    before: what it was, and `change` the difference, where a period is compared with.
-    news: `good`, `bad` or nothing.
-    spark: its past, where rows have one.
-    """
-
-    title: str
-    text: str
-    numeric: bool
-    before: str = ""
-    change: str = ""
-    percent: str = ""
-    news: str = ""
-    spark: Markup | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +100,12 @@ class Table:
     def body(self) -> Markup:
         """The same as rows of HTML."""
         return html_rows(self.written, self._sides)
+
+    @property
+    def paper(self) -> Paper:
+        """How it fits on a printed page."""
+        cells = zip(self.columns, self.written, strict=True)
+        return paper_for((column.heading, column.numeric, written.texts) for column, written in cells)
 
     @property
     def took(self) -> str:
@@ -271,7 +248,7 @@ def _chart(table: Table, kind: str, label: str | None, values: Sequence[str], ti
     others = [writer for writer in plain if writer not in numbers]
     named = [writer for writer in table.writers if writer.name in values and writer.all_numbers]
     unclear = kind == "auto" and not named and (len(numbers), len(others)) != (1, 1)
-    if unclear or not table.shown or not (numbers or named):
+    if unclear or not table.shown or not (numbers or named) or (kind == "auto" and _flat(named or numbers)):
         return None
     chosen = named or (numbers if kind == "stacked" else numbers[-1:])
     along = next((writer for writer in table.writers if writer.name == label), None) or next(iter(others), plain[0])
@@ -283,6 +260,11 @@ def _chart(table: Table, kind: str, label: str | None, values: Sequence[str], ti
     days = [str(each)[:10] for each in along.values]
     heading = title or (chosen[0].title if len(chosen) == 1 else table.title)
     return make_chart(kind, heading, labels, series, days=days, forms=table.forms)
+
+
+def _flat(writers: Sequence[Writer]) -> bool:
+    """Whether there is nothing but zero to draw."""
+    return not any(value for writer in writers for value in writer.values)
 
 
 def _series(writer: Writer) -> Series:

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import openpyxl
+import pypdf
 import pytest
 
 from automation.database import make_engine
@@ -260,7 +261,7 @@ def test_the_period_before_stands_beside(report, kept):
         "name,price,price_before,price_delta,price_change", "c,9.0,,9.0,", "a,,1.5,-1.5,-1.0", "b,,2.5,-2.5,-1.0"
     ]  # fmt: skip
     assert "▼ -1.50" in Page(kept.files["report.html"]).text
-    assert "1 Jan 2026 – 1 Feb 2026" in Page(kept.files["report.html"]).text
+    assert "1 Jan 2026 – 1 Feb 2026" in Page(kept.files["report.html"]).text.replace("\u00a0", " ")
 
 
 def test_send_if_decides(report, kept):
@@ -508,3 +509,19 @@ def test_each_reader_has_a_report_of_their_own(report, kept):
     assert report(**how, ctx={"item": {**item, "name": "{{ 7*7 }}' OR 1=1"}})["rows"] == {"sales": 0}
     with pytest.raises(JobFailed, match="timezone: 'Nowhere' is not a time zone"):
         report(**how, ctx={"item": {**item, "zone": "Nowhere"}})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [9, 16, 40])
+def test_no_column_stands_beyond_the_page(report, kept, columns):
+    """However many there are: the last one's figures end within the margins."""
+    asked = ", ".join(f"{number}1234567.25 AS revenue_of_{number}" for number in range(10, 10 + columns))
+    report(f"SELECT {asked} UNION ALL SELECT {asked}", formats=["pdf"])
+
+    page = pypdf.PdfReader(io.BytesIO(kept.files["report.pdf"])).pages[0]
+    ends: list[float] = []
+    page.extract_text(
+        visitor_text=lambda text, cm, tm, *_: ends.append(tm[4] * cm[0] + cm[4]) if text.strip() else None
+    )
+    assert f"{9 + columns}1,234,567.25" in page.extract_text()
+    assert max(ends) < page.mediabox.width

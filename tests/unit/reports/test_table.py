@@ -173,6 +173,7 @@ def test_a_gap_in_the_values_is_a_gap_in_the_line():
         [("a", 1, 2), ("b", 1, 2), ("c", 3, 4)],
         [(1, 2), (3, 4), (5, 6)],
         [(str(number), number) for number in range(100)],
+        [("a", 0), ("b", 0), ("c", 0)],
     ],
 )
 def test_where_nothing_is_clear_there_is_no_chart(rows):
