@@ -16,7 +16,14 @@ from automation.cleanup.schema import Target
 
 
 class Archive(Protocol):
-    """Where copies go."""
+    """Where copies go.
+
+    Parameters
+    ----------
+    writes_ahead: copies can be secured before the transaction of a batch begins, by `ahead`.
+    """
+
+    writes_ahead: bool
 
     def open(self, state: dict[str, Any], *, trusted: bool) -> None:
         """Go on where an earlier attempt was; `trusted`: the state was committed with the last batch that went."""
@@ -24,6 +31,10 @@ class Archive(Protocol):
 
     def keep(self, connection: sa.Connection, target: Target, rows: Rows) -> None:
         """Take the rows of a batch, whose transaction this is; several calls, one for each table."""
+        ...
+
+    def ahead(self) -> None:
+        """Put what was taken so far beyond any loss; what the transaction gives again as it was needs no more waiting."""
         ...
 
     def secured(self) -> dict[str, Any]:
@@ -42,5 +53,17 @@ class Archive(Protocol):
         ...
 
     def finish(self) -> tuple[dict[str, int], list[Path]]:
-        """The sweep is at its end: rows by table or file, and the files that are finished."""
+        """The sweep is at its end: rows by table or file, and the files that are finished. Once more after a kill, too."""
+        ...
+
+    def pause(self) -> None:
+        """This attempt ends before the sweep does: leave what counts where people and another attempt find it."""
+        ...
+
+    def settled(self) -> None:
+        """That end was recorded: what was kept to finish once more can go."""
+        ...
+
+    def finished(self, state: dict[str, Any]) -> tuple[dict[str, int], list[Path]]:
+        """What `finish` said in an earlier attempt, whose state this is; files that somebody took away are left out."""
         ...

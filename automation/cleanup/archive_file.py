@@ -16,7 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from automation.cleanup.archive_forms import convert
+from automation.cleanup.archive_forms import convert, finished_path
 from automation.cleanup.rows import Rows
 from automation.cleanup.schema import Target
 from automation.cleanup.values import dumps, row_line
@@ -25,7 +25,12 @@ from automation.errors import FailureClass, JobFailed
 
 @dataclass
 class _File:
-    """The growing file of one table; `rows`, `size` and `crc` are those that were committed, `lines` those to come."""
+    """The growing file of one table; `rows`, `size` and `crc` are those that were committed, `lines` those to come.
+
+    Parameters
+    ----------
+    ahead: what was written behind `size` before the transaction of its batch began.
+    """
 
     path: Path
     columns: list[str]
@@ -33,6 +38,7 @@ class _File:
     size: int = 0
     crc: int = 0
     lines: list[bytes] = field(default_factory=list)
+    ahead: bytes = b""
 
     def state(self) -> dict[str, int]:
         return {"rows": self.rows, "size": self.size, "crc": self.crc}
@@ -46,6 +52,8 @@ class FileArchive:
     key: of the run, in the file's name.
     form: `jsonl`, `csv` or `parquet`, made of the lines at the end.
     """
+
+    writes_ahead = True
 
     def __init__(self, folder: Path, key: str, form: str, members: Sequence[Target]) -> None:
         self._folder, self._form = folder, form
@@ -62,6 +70,9 @@ class FileArchive:
         self._trusted = trusted
         for name, file in self._files.items():
             known = state.get(name.table, {})
+            left = finished_path(file.path, "jsonl")
+            if (known or not trusted) and left.exists() and not file.path.exists():
+                left.replace(file.path)
             there = file.path.stat().st_size if file.path.exists() else 0
             if there < known.get("size", 0):
                 raise JobFailed(
@@ -92,13 +103,22 @@ class FileArchive:
         except TypeError as error:
             raise JobFailed(f"'{target.name.table}' cannot be archived: {error}", FailureClass.DATA_INVALID) from error
 
+    def ahead(self) -> None:
+        """See Archive."""
+        for file in self._files.values():
+            file.ahead, file.lines = b"".join(file.lines), []
+            if file.ahead:
+                _append(file.path, file.size, file.ahead)
+
     def secured(self) -> dict[str, Any]:
-        """Append, wait for the disk, read it back."""
+        """Append, wait for the disk, read it back; unless all of that was done before the transaction."""
         self._pending = {}
         for name, file in self._files.items():
             block = b"".join(file.lines)
-            if block:
+            if block and block != file.ahead:
                 _append(file.path, file.size, block)
+            elif not block:
+                _cut(file.path, file.size)
             heads = 1 if file.lines and not file.size else 0
             self._pending[name] = {
                 "rows": file.rows + len(file.lines) - heads,
@@ -112,13 +132,13 @@ class FileArchive:
         for name, file in self._files.items():
             state = self._pending[name]
             file.rows, file.size, file.crc, file.lines = state["rows"], state["size"], state["crc"], []
+            file.ahead = b""
 
     def roll_back(self) -> None:
         """See Archive."""
         for file in self._files.values():
-            file.lines = []
-            if file.path.exists():
-                _cut(file.path, file.size)
+            file.lines, file.ahead = [], b""
+            _cut(file.path, file.size)
 
     def finish(self) -> tuple[dict[str, int], list[Path]]:
         """Compare each whole file once more, and give it its form and name."""
@@ -135,6 +155,23 @@ class FileArchive:
                 )
             paths.append(convert(file.path, self._form))
         return counts, paths
+
+    def pause(self) -> None:
+        """See Archive: as lines of JSON, whatever the form is to be."""
+        for file in self._files.values():
+            if file.size and file.path.exists():
+                file.path.replace(finished_path(file.path, "jsonl"))
+
+    def settled(self) -> None:
+        """See Archive."""
+        for file in self._files.values():
+            file.path.unlink(missing_ok=True)
+
+    def finished(self, state: dict[str, Any]) -> tuple[dict[str, int], list[Path]]:
+        """See Archive."""
+        paths = [finished_path(file.path, self._form) for file in self._files.values()]
+        rows = {name.table: state.get(name.table, {}).get("rows", 0) for name in self._files}
+        return rows, [path for path in paths if path.exists()]
 
 
 def _plain(text: str) -> str:

@@ -23,31 +23,38 @@ _MARK = "automation archive 1"
 _ODD = b"automation"
 
 
+def finished_path(part: Path, form: str) -> Path:
+    """What a `.NAME.jsonl.part` is called in the end."""
+    return part.with_name(f"{part.name.removeprefix('.').removesuffix('.jsonl.part')}.{form}")
+
+
 def convert(part: Path, form: str) -> Path:
-    """Give a finished `.NAME.jsonl.part` its name and form; the form is read back and compared before the part goes."""
-    name = part.name.removeprefix(".").removesuffix(".jsonl.part")
-    target = part.with_name(f"{name}.{form}")
+    """Give a finished `.NAME.jsonl.part` its name and form, which is read back and compared.
+
+    The part of another form stays, so that after a kill it can be done once more.
+    """
+    target = finished_path(part, form)
     if form == "jsonl":
         part.replace(target)
         return target
-    source = part.with_name(f".{name}.jsonl")
-    part.replace(source)
     unfinished = target.with_name(f".{target.name}.part")
-    _to_csv(source, unfinished) if form == "csv" else _to_parquet(source, unfinished)
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
+    _to_csv(part, unfinished) if form == "csv" else _to_parquet(part, unfinished)
     with unfinished.open("rb+") as stream:
         os.fsync(stream.fileno())
-    if _fingerprint(source, "jsonl", as_text=form == "csv") != _fingerprint(unfinished, form, as_text=form == "csv"):
+    if _fingerprint(part, "jsonl", as_text=form == "csv") != _fingerprint(unfinished, form, as_text=form == "csv"):
         raise JobFailed(
-            f"{unfinished} does not hold the rows of {source}; the rows are all in the latter", FailureClass.UNKNOWN
+            f"{unfinished} does not hold the rows of {part}; the rows are all in the latter", FailureClass.UNKNOWN
         )
     unfinished.replace(target)
-    source.unlink()
     return target
 
 
 def read(path: Path, form: str | None = None) -> tuple[list[str], Iterator[list[Any]]]:
     """The columns and the rows of an archive. Raises InvalidInput for a file that is none."""
-    form = form or path.suffix.removeprefix(".").lower()
+    name = path.name.lower().removesuffix(".part" if path.name.endswith(".jsonl.part") else "")
+    form = form or name.rpartition(".")[2]
     if form not in FORMS:
         raise InvalidInput(f"{path} is no archive; it ends with {', '.join('.' + one for one in FORMS)}")
     if not path.is_file():
@@ -101,6 +108,8 @@ def _read_jsonl(path: Path) -> tuple[list[str], Iterator[list[Any]]]:
         with path.open("rb") as stream:
             next(stream)
             for number, line in enumerate(stream, 2):
+                if path.suffix == ".part" and not line.endswith(b"\n"):
+                    return  # a kill cut it off; its row never went
                 try:
                     yield loads(line.decode("utf-8"))
                 except (ValueError, KeyError) as error:

@@ -36,6 +36,8 @@ class TableArchive:
     kinds: how the columns of a member are kept.
     """
 
+    writes_ahead = False
+
     def __init__(
         self, name: str, members: Sequence[Target], engine: sa.Engine | None, kinds: Callable[[Target], Kinds]
     ) -> None:
@@ -146,6 +148,19 @@ class TableArchive:
         if self._session is not None:
             self._session.close()
         return dict(self._counts), []
+
+    def ahead(self) -> None:
+        """See Archive."""
+
+    def pause(self) -> None:
+        """See Archive."""
+
+    def settled(self) -> None:
+        """See Archive."""
+
+    def finished(self, state: dict[str, Any]) -> tuple[dict[str, int], list[Path]]:
+        """See Archive."""
+        return {name: state.get(name, 0) for name in self._counts}, []
 
 
 class _Undo(Exception):

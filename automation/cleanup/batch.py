@@ -124,6 +124,11 @@ class Batcher:
         self._must_be(deleted, len(rows))
         return Batch(len(rows), gone)
 
+    def copy(self, connection: sa.Connection, stretch: Stretch) -> None:
+        """Give the archive what would go of a stretch by now; nothing goes yet. Raises GiveUp."""
+        statements, values = self._statements[stretch.start is not None], self.walk.values(stretch)
+        self._going(connection, Rows(statements.names, connection.execute(statements.lock, values).all()))
+
     def _plainly(self, connection: sa.Connection, stretch: Stretch, most: int) -> Batch:
         """A range and the rule, in one statement."""
         statements, values = self._statements[stretch.start is not None], self.walk.values(stretch)

@@ -50,6 +50,7 @@ class Mark:
     place: the cursor: key values of the last row of the last batch; None before the first and after a whole pass.
     deleted: rows of the root; `children` those of other tables, by name.
     archived: what the archive needs to go on, by file or table.
+    done: the sweep has ended, its archive too; another attempt of the run has only to tell of it.
     """
 
     place: tuple[Any, ...] | None = None
@@ -57,6 +58,7 @@ class Mark:
     batches: int = 0
     children: dict[str, int] = field(default_factory=dict)
     archived: dict[str, Any] = field(default_factory=dict)
+    done: bool = False
 
 
 class Checkpoint:
@@ -74,6 +76,20 @@ class Checkpoint:
         self.refused: str | None = None
         self._kept: KeptMark | None = None
         self._folder = folder
+
+    def known(self) -> bool:
+        """Whether an earlier attempt left a mark; makes nothing."""
+        if self._key is None:
+            return False
+        try:
+            with self._session.transaction(writes=False) as connection:
+                if sa.inspect(connection).has_table(table.name):
+                    query = sa.select(table.c.deleted).where(table.c.sweep == self._key)
+                    return connection.execute(query).first() is not None
+        except DBAPIError as error:
+            if transient(error):
+                raise
+        return self._folder is not None and KeptMark(self._folder, self._key).exists()
 
     def open(self) -> Mark:
         """The mark of an earlier attempt, or a new one; `refused` says why nothing can be recorded."""
@@ -106,16 +122,17 @@ class Checkpoint:
         self.recorded = True
         counts = loads_counts(row.counts)
         place = None if row.place is None else tuple(loads(row.place))
-        return Mark(place, row.deleted, row.batches, counts.get("children", {}), counts.get("archived", {}))
+        children, archived = counts.get("children", {}), counts.get("archived", {})
+        return Mark(place, row.deleted, row.batches, children, archived, bool(row.done))
 
-    def write(self, connection: sa.Connection, mark: Mark, *, done: bool = False) -> None:
+    def write(self, connection: sa.Connection, mark: Mark) -> None:
         """Put the mark into the transaction of its batch."""
         if not self.recorded:
             return
         counts = json.dumps({"children": mark.children, "archived": mark.archived})
         values = {
             "place": None if mark.place is None else dumps(mark.place), "deleted": mark.deleted, "counts": counts,
-            "batches": mark.batches, "updated_at": self._now.isoformat(), "done": done,
+            "batches": mark.batches, "updated_at": self._now.isoformat(), "done": mark.done,
         }  # fmt: skip
         connection.execute(sa.update(table).where(table.c.sweep == self._key).values(values))
 
@@ -126,11 +143,11 @@ class Checkpoint:
 
     def finish(self, mark: Mark) -> None:
         """Record that the sweep has ended."""
-        if self._kept is not None:
-            self._kept.remove()
+        mark.done = True
+        self.committed(mark)
         if self.recorded:
             with self._session.transaction(writes=True) as connection:
-                self.write(connection, mark, done=True)
+                self.write(connection, mark)
 
 
 def loads_counts(text: str) -> dict[str, Any]:

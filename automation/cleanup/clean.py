@@ -106,7 +106,7 @@ def _one(engine: sa.Engine, params: CleanupParams, rule: Rule, number: int, work
     if plan.refusals:
         raise GiveUp("nothing was deleted: " + "; ".join(plan.refusals))
     swept = _swept(engine, params, plan, number, work)
-    if not swept.complete and not swept.stopped:
+    if not (swept.complete or swept.stopped or swept.was_done):
         work.log.warning(
             "%s of %s were deleted; the others refer to each other in a circle",
             f"{swept.deleted:,}", count(plan.matched, "row"),
@@ -128,14 +128,18 @@ def _planned(engine: sa.Engine, params: CleanupParams, rule: Rule, number: int, 
 def _swept(engine: sa.Engine, params: CleanupParams, plan: Plan, number: int, work: Work) -> Swept:
     dialect = engine.dialect.name
     with session(engine) as one:
-        archive = archive_to(engine, params, plan.family.members, number, work) if plan.matched else None
+        key = f"{work.key}/{number}" if work.key else None
+        checkpoint = Checkpoint(one, key, plan.family.root.name.table, work.clock.now(), work.marks)
+        pacer = Pacer(
+            params.pace, dialect, params.batch, work.clock, work.cancelled, archives=params.archive is not None
+        )
+        replicas = replicas_of(one, params, pacer, work)
+        if not plan.matched and not checkpoint.known():
+            return Swept()
+        archive = archive_to(engine, params, plan.family.members, number, work)
         keep = archive.keep if archive is not None else None
         batcher = Batcher(plan.family, plan.along, dialect, keep, by_key=plan.meaning.looks_around)
-        key = f"{work.key}/{number}" if work.key and plan.matched else None
-        checkpoint = Checkpoint(one, key, plan.family.root.name.table, work.clock.now(), work.marks)
         teller = Teller(work.log, work.clock, work.progress)
-        pacer = Pacer(params.pace, dialect, params.batch, work.clock, work.cancelled, archives=keep is not None)
-        replicas = replicas_of(one, params, pacer, work)
         swept = Sweep(
             one, batcher, checkpoint, pacer, most=plan.matched, clock=work.clock, archive=archive,
             wait_for_replicas=replicas.wait, progress=teller,

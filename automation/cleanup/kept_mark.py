@@ -46,6 +46,6 @@ class KeptMark:
         beside.write_text(json.dumps(mark | {"place": place}), "utf-8")
         beside.replace(self._path)
 
-    def remove(self) -> None:
-        """The sweep has ended."""
-        self._path.unlink(missing_ok=True)
+    def exists(self) -> bool:
+        """Whether an earlier attempt saved one."""
+        return self._path.exists()

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from automation.cleanup.partition_rule import Partitions
 from automation.cleanup.references import Name
-from automation.cleanup.schema import Target
+from automation.cleanup.schema import Target, quoted
 from automation.errors import FailureClass, JobFailed
 
 _POSTGRESQL_KEY = """
@@ -112,8 +112,8 @@ def _of_postgresql(connection: sa.Connection, root: Target, rule: Partitions) ->
     connection.execute(sa.text("SET LOCAL TimeZone = 'UTC'"))
     connection.execute(sa.text("SET LOCAL DateStyle = 'ISO'"))
     table = sa.table(root.name.table, schema=root.name.schema)
-    quoted = {"quoted": connection.dialect.identifier_preparer.format_table(table)}
-    key = connection.execute(sa.text(_POSTGRESQL_KEY), quoted).first()
+    whole = {"quoted": quoted(connection.dialect, table)}
+    key = connection.execute(sa.text(_POSTGRESQL_KEY), whole).first()
     if key is None or key[0] != "r":
         raise _wrong(
             f"table '{root.name.table}' is not partitioned by range; write older_than in place of 'partitions'"
@@ -124,7 +124,7 @@ def _of_postgresql(connection: sa.Connection, root: Target, rule: Partitions) ->
         )
     scheme = _scheme(rule, key[2], key[3], None)
     found = []
-    for schema, name, text in connection.execute(sa.text(_POSTGRESQL), quoted):
+    for schema, name, text in connection.execute(sa.text(_POSTGRESQL), whole):
         match = _BOUND.fullmatch(text)
         start, end = (_moment(scheme, part) for part in match.groups()) if match else (None, None)
         found.append(Partition(Name(schema, name), start, end, open=match is None or match[2] == "MAXVALUE"))

@@ -67,22 +67,39 @@ class Removal:
         began, done = self.work.clock.monotonic(), Done()
         self.mark = self.checkpoint.open()
         done.before, done.recorded = self.mark.deleted, self.checkpoint.recorded
+        if self.mark.done:
+            done.rows = self.mark.deleted
+            if self.archive is not None:
+                done.archived, done.files = self.archive.finished(self.mark.archived)
+            return done
         self._finish_earlier()
+        over = False
+        try:
+            self._one_by_one(done)
+            over = not done.asked
+        finally:
+            if self.archive is not None:
+                self._open_archive()
+                if not over:
+                    self.archive.pause()
+        if over:
+            if self.archive is not None:
+                done.archived, done.files = self.archive.finish()
+            self.checkpoint.finish(self.mark)
+            if self.archive is not None:
+                self.archive.settled()
+        done.rows, done.seconds = self.mark.deleted, self.work.clock.monotonic() - began
+        return done
+
+    def _one_by_one(self, done: Done) -> None:
         for partition in self.plan.goes:
             done.stopped = self.pacer.stop_reason() or self.replicas.wait()
             if done.stopped is not None:
                 done.asked = self.pacer.cancel_seen
-                break
+                return
             self._remove(partition)
             done.gone.append(partition)
             self.work.progress(len(done.gone), len(self.plan.goes))
-        if done.stopped is None:
-            if self.archive is not None:
-                self._open_archive()
-                done.archived, done.files = self.archive.finish()
-            self.checkpoint.finish(self.mark)
-        done.rows, done.seconds = self.mark.deleted, self.work.clock.monotonic() - began
-        return done
 
     def _persistently(self, what: Callable[[Partition], None], partition: Partition) -> None:
         def again(_error: BaseException) -> None:

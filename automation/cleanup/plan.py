@@ -106,7 +106,9 @@ def _access(connection: sa.Connection, root: Target, where: sa.ColumnElement[boo
     """How the database would find the rows, in its own words; None where it does not say."""
     query = sa.select(*root.key_columns).select_from(root.clause).where(where)
     compiled = query.compile(connection, compile_kwargs={"render_postcompile": True})
-    explain = "EXPLAIN QUERY PLAN " if connection.dialect.name == "sqlite" else "EXPLAIN "
+    explain = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN (COSTS OFF) "}.get(
+        connection.dialect.name, "EXPLAIN "
+    )
     parameters: Any = compiled.params
     if compiled.positiontup is not None:
         parameters = tuple(compiled.params[name] for name in compiled.positiontup)
@@ -118,7 +120,8 @@ def _access(connection: sa.Connection, root: Target, where: sa.ColumnElement[boo
     if connection.dialect.name == "sqlite":
         return "; ".join(str(row["detail"]) for row in rows)
     if connection.dialect.name == "postgresql":
-        return str(next(iter(rows[0].values())))
+        first, *others = (str(*row.values()).strip() for row in rows)
+        return "; ".join([first, *(line[2:].strip() for line in others if line.startswith("->"))])
     return "; ".join(f"{row['type']} on {row['table']}, index {row['key'] or 'none'}" for row in rows)
 
 

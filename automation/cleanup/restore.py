@@ -114,4 +114,4 @@ def _parts(rows: Iterator[list[Any]], size: int) -> Iterator[list[list[Any]]]:
 
 
 def _said(error: DBAPIError) -> str:
-    return printable(mask_urls(str(error.orig)), 300)
+    return printable(" ".join(mask_urls(str(error.orig)).split()), 300)

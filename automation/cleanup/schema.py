@@ -89,6 +89,12 @@ def find_table(inspector: sa.Inspector, text: str, home: str | None = None) -> T
     return _target(inspector, Name(schema, table))
 
 
+def quoted(dialect: sa.Dialect, clause: sa.TableClause) -> str:
+    """A table's name as the database itself reads it: SQLAlchemy doubles `%` for drivers that look for parameters."""
+    text = dialect.identifier_preparer.format_table(clause)
+    return text.replace("%%", "%") if dialect.paramstyle in ("format", "pyformat") else text
+
+
 def refuse_protected(name: Name) -> None:
     """Raise JobFailed for a table of ours, of Alembic, or of the database itself."""
     low = name.table.lower()

@@ -40,7 +40,7 @@ class Swept:
     asked: it was somebody who asked it to stop.
     complete: False when it was stopped, or rows were left that refer to each other.
     recorded: the counts were written together with the rows that went.
-    before: rows that earlier attempts deleted.
+    before: rows that earlier attempts deleted; `was_done`: they had ended the sweep, and this one only tells of it.
     waited: seconds of pauses for replicas.
     archived: rows in the archive, by table; `files`: its files, once they are finished.
     """
@@ -53,6 +53,7 @@ class Swept:
     complete: bool = True
     recorded: bool = False
     before: int = 0
+    was_done: bool = False
     seconds: float = 0.0
     waited: float = 0.0
     archived: dict[str, int] = field(default_factory=dict)
@@ -86,6 +87,8 @@ class Sweep:
         self.most, self.clock, self.archive, self.progress = most, clock, archive, progress
         self.wait_for_replicas = wait_for_replicas
         self.root = batcher.family.root
+        # SQLite's one lock keeps all others out; they need not wait for the archive's disk.
+        self.ahead = archive is not None and archive.writes_ahead and batcher.dialect == "sqlite"
 
     def run(self) -> Swept:
         """Delete until nothing is left that the rule means and the plan counted.
@@ -93,25 +96,41 @@ class Sweep:
         Raises JobFailed when the database refuses, GiveUp when rows came into being that would go unasked.
         """
         began, mark = self.clock.monotonic(), self.checkpoint.open()
-        swept = Swept(recorded=self.checkpoint.recorded, before=mark.deleted)
+        swept = Swept(recorded=self.checkpoint.recorded, before=mark.deleted, was_done=mark.done)
         for child in self.batcher.family.children:
             mark.children.setdefault(child.name.table, 0)
-        if self.archive is not None:
-            self.archive.open(mark.archived, trusted=self.checkpoint.recorded)
-        try:
-            self._passes(mark, swept)
-        finally:
+        if mark.done:
+            swept.complete = not self.most
             if self.archive is not None:
-                self.archive.roll_back()
-        if self.archive is not None and swept.stopped is None:
-            swept.archived, swept.files = self.archive.finish()
-        if self.batcher.leaves_first and mark.deleted - swept.before < self.most:
-            swept.complete = False
-        if swept.stopped is None:
-            self.checkpoint.finish(mark)
+                swept.archived, swept.files = self.archive.finished(mark.archived)
+        else:
+            self._to_the_end(mark, swept)
         swept.deleted, swept.batches, swept.children = mark.deleted, mark.batches, dict(mark.children)
         swept.seconds = self.clock.monotonic() - began
         return swept
+
+    def _to_the_end(self, mark: Mark, swept: Swept) -> None:
+        """The passes, then the end of the archive, which is done once more when a kill comes before it is recorded."""
+        if self.archive is not None:
+            self.archive.open(mark.archived, trusted=self.checkpoint.recorded)
+        over = False
+        try:
+            self._passes(mark, swept)
+            over = not swept.asked
+        finally:
+            if self.archive is not None:
+                self.archive.roll_back()
+                if not over:
+                    self.archive.pause()
+        if self.batcher.leaves_first and mark.deleted - swept.before < self.most:
+            swept.complete = False
+        if not over:
+            return
+        if self.archive is not None:
+            swept.archived, swept.files = self.archive.finish()
+        self.checkpoint.finish(mark)
+        if self.archive is not None:
+            self.archive.settled()
 
     def _passes(self, mark: Mark, swept: Swept) -> None:
         """Over the table, and over it again while rows that others referred to come free."""
@@ -159,8 +178,12 @@ class Sweep:
         with self.session.transaction(writes=False) as connection:
             stretch = self.batcher.walk.next(connection, mark.place, min(self.pacer.size, most))
             self.pacer.saw(writes_of_others(connection))
+            if stretch is not None and self.ahead:
+                self.batcher.copy(connection, stretch)
         if stretch is None:
             return None
+        if self.archive is not None and self.ahead:
+            self.archive.ahead()
         self.pacer.rest()
         with self.session.transaction(writes=True) as connection:
             began = self.clock.monotonic()
@@ -204,7 +227,7 @@ def persistently(what: Callable[[], None], table: str, clock: Clock, again: Call
 
 def said(error: DBAPIError) -> str:
     """The database's own words."""
-    return printable(mask_urls(str(error.orig)), 300)
+    return printable(" ".join(mask_urls(str(error.orig)).split()), 300)
 
 
 def _locked(error: DBAPIError, table: str) -> JobFailed:

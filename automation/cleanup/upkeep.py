@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from automation.cleanup.batch import table_of
-from automation.cleanup.schema import Target
+from automation.cleanup.schema import Target, quoted
 from automation.secrets import mask_urls
 from automation.text import printable, size
 
@@ -53,9 +53,12 @@ def keep_up(
                 before = _size(engine, member)
                 try:
                     cursor.execute(statement)
-                    cursor.fetchall() if cursor.description else None
+                    rows = cursor.fetchall() if cursor.description else ()
                 except engine.dialect.loaded_dbapi.Error as error:
                     log.warning("%s: %s", statement, printable(mask_urls(str(error)), 200))
+                    continue
+                if refused := _refused(rows):
+                    log.warning("%s: %s", statement, printable(refused, 200))
                     continue
                 after = _size(engine, member)
                 log.info("%s: %s before, %s now", statement, size(before), size(after))
@@ -65,18 +68,25 @@ def keep_up(
     return done
 
 
+def _refused(rows: Sequence[Any]) -> str | None:
+    """MariaDB says what went wrong in a row (table, what was done, kind, text), and calls it a success."""
+    return next((str(row[3]) for row in rows if len(row) == 4 and str(row[2]).lower() == "error"), None)
+
+
 def _statements(engine: sa.Engine, members: Sequence[Target], name: str) -> list[tuple[str, Target]]:
     kind = "mysql" if engine.dialect.name == "mariadb" else engine.dialect.name
     pattern = STATEMENTS[kind][name]
-    quote = engine.dialect.identifier_preparer.format_table
-    found = [(pattern.format(table=quote(table_of(member))), member) for member in members]
+    found = [(pattern.format(table=quoted(engine.dialect, table_of(member))), member) for member in members]
     return list({text: (text, member) for text, member in found}.values())
 
 
 def _size(engine: sa.Engine, member: Target) -> int:
     kind = "mysql" if engine.dialect.name == "mariadb" else engine.dialect.name
-    quoted = engine.dialect.identifier_preparer.format_table(table_of(member))
-    values = {"name": quoted, "schema": member.name.schema, "table": member.name.table}
+    values = {
+        "name": quoted(engine.dialect, table_of(member)),
+        "schema": member.name.schema,
+        "table": member.name.table,
+    }
     query = sa.text(_SIZES[kind])
     try:
         with engine.connect().execution_options(reads_only=True) as connection:

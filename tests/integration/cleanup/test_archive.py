@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from automation.cleanup.archive_forms import read
 from automation.cleanup.restore import restore
+from automation.clock import FrozenClock
 from automation.errors import InvalidInput, JobFailed, Refused
 
 Sweep = Callable[..., dict[str, Any]]
@@ -157,3 +163,112 @@ def test_what_is_no_archive_is_refused(engine: sa.Engine, tmp_path: Path) -> Non
     with pytest.raises(InvalidInput, match="no table 'tt'"):
         restore(engine, tmp_path / "c.csv", "tt")
     assert len(content(engine)) == 7
+
+
+@pytest.fixture
+def small(open_database: Callable[[str], sa.Engine], tmp_path: Path) -> sa.Engine:
+    """Two old rows and a young one."""
+    engine = open_database(f"sqlite:///{tmp_path / 'shop.db'}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (id INTEGER PRIMARY KEY, made TEXT)")
+        connection.exec_driver_sql("INSERT INTO t VALUES (1, '2020-01-01'), (2, '2020-01-02'), (3, '2024-01-01')")
+    return engine
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+@pytest.mark.parametrize(
+    "killed",
+    [
+        "archive_file.FileArchive.finish",
+        "archive_forms._fingerprint",
+        "checkpoint.Checkpoint.finish",
+        "clean.result_of",
+    ],
+)
+def test_killed_after_the_last_batch_it_finishes_the_archive(
+    killed: str, form: str, small: sa.Engine, sweep: Sweep, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Another attempt finds no row, gives the archive its name, and tells what went; nobody else may read it."""
+    engine = small
+    rule = {"table": "t", "key": "run", "folder": tmp_path, "archive": {"to": form, "folder": "old"}}
+
+    def dies(*_: object, **_too: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch, suppress(SystemExit):
+        patch.setattr(f"automation.cleanup.{killed}", dies)
+        sweep(engine, **rule)
+
+    for _ in range(2):
+        result = sweep(engine, **rule)
+        assert (result["matched"], result["deleted"], result["archived"]) == (2, 2, {"t": 2})
+    (file,) = (tmp_path / "old").iterdir()
+    assert (result["files"], [str(row[0]) for row in read(file)[1]]) == ([str(file)], ["1", "2"])
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_run_that_was_stopped_by_its_budget_has_its_archive(small: sa.Engine, sweep: Sweep, tmp_path: Path) -> None:
+    """Such a run has succeeded and never comes back: what it copied gets its name and form."""
+    clock = FrozenClock(datetime(2026, 1, 1, tzinfo=UTC))
+    result = sweep(
+        small, table="t", key="run", folder=tmp_path, archive={"to": "csv", "folder": "old"}, batch=1, clock=clock,
+        pace={"budget": "1m"}, progress=lambda _done, _total: clock.advance(minutes=2),
+    )  # fmt: skip
+
+    (file,) = (tmp_path / "old").iterdir()
+    assert (result["deleted"], result["complete"], result["archived"]) == (1, False, {"t": 1})
+    assert (result["files"], file.name, len(list(read(file)[1]))) == ([str(file)], "t-run.csv", 1)
+
+
+@pytest.mark.parametrize("way", ["asked", "refused"])
+def test_run_that_ends_before_its_work_leaves_lines_that_can_be_restored(
+    way: str, small: sa.Engine, sweep: Sweep, tmp_path: Path
+) -> None:
+    """Nobody may come back for a cancelled or dead run; another attempt of it goes on with the same lines."""
+    told: list[int] = []
+
+    def progress(done: int, _total: int) -> None:
+        told.append(done)
+        if way == "refused":
+            raise JobFailed("no")
+
+    rule = {"table": "t", "key": "run", "folder": tmp_path, "archive": {"to": "csv", "folder": "old"}, "batch": 1}
+    with suppress(JobFailed):
+        sweep(small, **rule, progress=progress, cancelled=lambda: bool(told))
+
+    (left,) = (tmp_path / "old").iterdir()
+    assert (left.name, restore(small, left, "t").inserted) == ("t-run.jsonl", 1)
+    with small.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM t WHERE id = 1")
+    result = sweep(small, **rule)
+    (file,) = (tmp_path / "old").iterdir()
+    assert (result["deleted"], file.name, len(list(read(file)[1]))) == (2, "t-run.csv", 2)
+
+
+def test_lines_of_a_killed_run_can_be_restored(small: sa.Engine, tmp_path: Path) -> None:
+    """A line that was cut off is of a row that never went."""
+    part = tmp_path / ".t-run.jsonl.part"
+    part.write_text('["automation archive 1","t",["id","made"],["INTEGER","TEXT"]]\n[8,"2020-01-01"]\n[9,"20')
+
+    assert restore(small, part, "t").inserted == 1
+
+
+def test_others_may_write_while_the_archive_waits_for_its_disk(
+    small: sa.Engine, sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's lock is taken when the copies are safe, and what changed before that is copied as it went."""
+    real, writers = os.fsync, [4, 5]
+
+    def fsync(descriptor: int) -> None:
+        if writers:
+            with closing(sqlite3.connect(tmp_path / "shop.db", timeout=0, isolation_level=None)) as other:
+                other.execute("INSERT INTO t VALUES (?, '2024-01-01')", [writers.pop()])
+                other.execute("UPDATE t SET made = '2020-07-07' WHERE id = 2")
+        real(descriptor)
+
+    monkeypatch.setattr("automation.cleanup.archive_file.os.fsync", fsync)
+    result = sweep(small, table="t", key="run", folder=tmp_path, archive={"to": "jsonl", "folder": "old"})
+
+    assert (result["deleted"], result["remaining"], writers) == (2, 3, [])
+    assert [row[1] for row in read(tmp_path / "old" / "t-run.jsonl")[1]] == ["2020-01-01", "2020-07-07"]

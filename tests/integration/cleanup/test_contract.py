@@ -274,9 +274,11 @@ class CleanupContract:
             table=name,
             older_than={"column": name, "before": "2022-01-01"},
             where={name: ["2020-01-01", "2024-01-01"]},
+            after=["analyze"],
         )
 
-        assert (result["deleted"], result["remaining"]) == (1, 1)
+        assert (result["deleted"], result["remaining"], len(result["after"])) == (1, 1, 1)
+        assert result["after"][0]["bytes_before"] > 0
 
     @pytest.mark.parametrize(
         ("params", "said"),
@@ -388,6 +390,22 @@ class CleanupContract:
         assert len(done) >= 5
         assert all(one["bytes_before"] > 0 and one["bytes_after"] > 0 for one in done)
         assert sweep(shop, **rule)["after"] == []
+
+    def test_plan_names_the_index_that_finds_the_rows(self, engine: sa.Engine, sweep: Sweep) -> None:
+        """What the database would do is shown with the name of the index."""
+        execute(
+            engine,
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, made DATE, note VARCHAR(200)); CREATE INDEX by_made ON t (made)",
+        )
+        with engine.begin() as connection:
+            rows = [{"id": number, "made": f"2{number % 500:03}-01-01", "note": "x" * 200} for number in range(1000)]
+            connection.execute(sa.text("INSERT INTO t VALUES (:id, :made, :note)"), rows)
+        execute(engine, {"mariadb": "ANALYZE TABLE t"}.get(self.kind, "ANALYZE t"))
+
+        assert (
+            "by_made"
+            in sweep(engine, table="t", older_than={"column": "made", "before": "2002-01-01"}, dry_run=True)["access"]
+        )
 
     def test_empty_table_is_clean(self, engine: sa.Engine, sweep: Sweep) -> None:
         """Nothing to do is a success."""

@@ -407,14 +407,39 @@ def test_names_that_need_quotes(opened: Open) -> None:
     engine = opened("postgresql")
     execute(
         engine,
-        '''CREATE SCHEMA "Old Data"; CREATE TABLE "Old Data"."Log ""x""" (id int, "Made At" date) PARTITION BY RANGE ("Made At");
-        CREATE TABLE "Old Data"."a %s b" PARTITION OF "Old Data"."Log ""x""" FOR VALUES FROM ('2025-01-01') TO ('2025-02-01')'''.replace("%", "%%"),
+        '''CREATE SCHEMA "Old Data"; CREATE TABLE "Old Data"."Log ""x"" 5%s" (id int, "Made At" date) PARTITION BY RANGE ("Made At");
+        CREATE TABLE "Old Data"."a %s b" PARTITION OF "Old Data"."Log ""x"" 5%s" FOR VALUES FROM ('2025-01-01') TO ('2025-02-01')'''.replace("%", "%%"),
     )  # fmt: skip
     rule = {"before": "2025-03-01", "action": "drop", "ahead": "10d", "every": "year"}
 
-    result = work(engine, table='Old Data.Log "x"', partitions=rule)
+    result = work(engine, table='Old Data.Log "x" 5%s', partitions=rule, after=["analyze"])
 
     assert [one["name"] for one in result["partitions"]] == ["a %s b"]
-    assert result["ahead"][0]["name"] == 'Log "x"_2025_02_01'
-    left = 'SELECT inhrelid FROM pg_inherits WHERE inhparent = \'"Old Data"."Log ""x"""\'::regclass'
+    assert result["ahead"][0]["name"] == 'Log "x" 5%s_2025_02_01'
+    assert [one["did"] for one in result["after"]] == ['ANALYZE "Old Data"."Log ""x"" 5%s"']
+    left = 'SELECT inhrelid FROM pg_inherits WHERE inhparent = \'"Old Data"."Log ""x"" 5%%s"\'::regclass'
     assert len(found(engine, left)) == len(result["ahead"])
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_killed_between_the_last_partition_and_the_end_it_goes_on(
+    form: str, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another attempt of the run finds no partition, finishes the archive and tells what went; a third one tells it too."""
+    engine = opened("postgresql")
+    months(engine)
+    rule = {"partitions": {"before": "2025-12-01", "action": "drop"}, "archive": {"to": form, "folder": "old"}}
+    with monkeypatch.context() as patch:
+        patch.setattr("automation.cleanup.checkpoint.Checkpoint.finish", dies)
+        with pytest.raises(SystemExit):
+            work(engine, folder=tmp_path, **rule)
+
+    for _ in range(2):
+        result = work(engine, folder=tmp_path, **rule)
+        assert (result["deleted"], result["archived"]) == (6, {"log": 6})
+        assert result["files"] == [str(tmp_path / "old" / f"log-run.{form}")]
+    assert [path.name for path in (tmp_path / "old").iterdir()] == [f"log-run.{form}"]
+
+
+def dies(*_: object) -> None:
+    raise SystemExit

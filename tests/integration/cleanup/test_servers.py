@@ -216,7 +216,7 @@ def test_where_nothing_may_be_made_the_count_says_at_least(
 def test_where_no_table_may_be_made_a_file_follows_the_commits(
     postgresql: sa.Engine, sweep: Sweep, request: Any, open_database: Open, tmp_path: Path
 ) -> None:
-    """An attempt that dies is gone on with; what it did is counted, and the file goes when all is done."""
+    """An attempt that dies is gone on with; what it did is counted, also by one that finds all done."""
     role = f"cleaner_{postgresql.url.database}"
     execute(
         postgresql,
@@ -239,7 +239,8 @@ def test_where_no_table_may_be_made_a_file_follows_the_commits(
     assert (place, ids(postgresql)) == ('[{"$decimal":"30"}]', [])
     assert (result["deleted"], result["matched"], result["batches"], result["resumed"]) == (100, 100, 10, True)
     assert result["deleted_is"] == "at least"
-    assert list(tmp_path.iterdir()) == []
+    assert sweep(cleaner, table="t", key="run/1", marks=tmp_path)["deleted"] == 100
+    assert list(tmp_path.iterdir()) == [kept]
 
 
 def test_session_is_given_back_as_it_was(fresh_database: Callable[[str], str], sweep: Sweep) -> None:
