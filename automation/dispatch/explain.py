@@ -121,6 +121,7 @@ def _asked_for(run: RunRow) -> str:
         Kind.API: "A program asked for it",
         Kind.BACKFILL: f"It belongs to the backfill {run.batch}",
         Kind.FLOW: "Another job asked for it",
+        Kind.PING: "A program elsewhere reported it",
     }
     return f"{by.get(Kind(run.kind), 'It was asked for')}, and no schedule decided it."
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from automation.ledger.floors import Ended
 from automation.ledger.gate_tables import holds, kept
 from automation.ledger.ids import scope_of
+from automation.ledger.pings import pings
 from automation.ledger.standing import Key
 from automation.ledger.states import FINAL, OPEN, State
 from automation.ledger.tables import (
@@ -38,7 +39,7 @@ def forget(connection: sa.Connection, going: Sequence[Ended]) -> int:
     if not gone:
         return 0
     ids = [run.id for run in gone]
-    for table in (logs, artifacts, attempts, uniques, holds, kept):
+    for table in (logs, artifacts, attempts, pings, uniques, holds, kept):
         connection.execute(table.delete().where(table.c.run_id.in_(ids)))
     _forget_onces(connection, gone)
     for key, some in _by_schedule(gone).items():

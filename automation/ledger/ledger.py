@@ -25,6 +25,7 @@ from automation.ledger.occurrences import Occurrences
 from automation.ledger.outbox import Outbox
 from automation.ledger.pauses import Pauses
 from automation.ledger.people import People
+from automation.ledger.pings import Pings
 from automation.ledger.plans import Plans
 from automation.ledger.processes import Processes
 from automation.ledger.queries import Queries
@@ -54,6 +55,7 @@ class Ledger:
         self.mail_servers = MailServers(engine, clock)
         self.pauses = Pauses(engine, clock)
         self.plans = Plans(engine, clock)
+        self.pings = Pings(engine, clock)
         self.processes = Processes(engine, clock)
         self.people = People(engine, clock)
         self.tokens = Tokens(engine, clock)

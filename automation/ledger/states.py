@@ -48,6 +48,7 @@ class Kind(StrEnum):
     API = "api"
     FLOW = "flow"
     BACKFILL = "backfill"
+    PING = "ping"
 
 
 class MailState(StrEnum):

@@ -17,7 +17,7 @@ from automation.ledger.tables import runs
 from automation.text import count
 
 AUTHOR = "automation"
-TELLING_KINDS = (Kind.SCHEDULED, Kind.CATCHUP, Kind.FLOW)
+TELLING_KINDS = (Kind.SCHEDULED, Kind.CATCHUP, Kind.FLOW, Kind.PING)
 #: A run that skipped itself has looked, and found nothing wrong; one that was cancelled or never began says nothing.
 TELLING = (State.SUCCEEDED, State.SKIPPED, State.DEAD)
 

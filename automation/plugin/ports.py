@@ -6,7 +6,8 @@ Owns: their methods. Never: does any of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +16,27 @@ from automation.artifacts import Artifact
 
 if TYPE_CHECKING:
     from automation.net import Response
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What a program elsewhere has reported of a run, by now.
+
+    Parameters
+    ----------
+    now: the moment of this look.
+    began, ended: when it said so.
+    failed: how it ended.
+    exit_status: what it exited with, where it said.
+    beside: another run of the job that it reported within the span that was asked about.
+    """
+
+    now: datetime
+    began: datetime | None = None
+    ended: datetime | None = None
+    failed: bool = False
+    exit_status: int | None = None
+    beside: str | None = None
 
 
 class ArtifactStore(Protocol):
@@ -39,6 +61,7 @@ class Effects(Protocol):
     def approved(self, digest: str) -> bool: ...
     def propose(self, digest: str, plan: dict[str, Any]) -> None: ...
     def newest(self, job: str, until: datetime) -> dict[str, Any]: ...
+    def reported(self, early: timedelta) -> Reported: ...
 
 
 class Renderer(Protocol):

@@ -89,6 +89,9 @@ def attempt(
     if not _finish(services, run, verdict):
         _log.warning("Attempt %d of run %s came too late; its result is discarded", run.attempt, run.id)
         return None
+    if verdict.outcome is Outcome.SNOOZED:
+        # A ping may have come while the attempt ended; whoever looks for runs that are due finds this one.
+        services.ledger.pings.wake(run.id)
     services.bus.publish(_event(f"run.{verdict.state}", run, services, verdict, services.clock.monotonic() - began))
     if verdict.mails:
         deliver_quietly(services, run.id, stopping)

@@ -16,7 +16,9 @@ from automation.artifacts import Artifact, check_name, media_type_of, write_file
 from automation.clock import Clock
 from automation.errors import InvalidInput
 from automation.ledger.ledger import Ledger
+from automation.ledger.pings import ENDS, Signal
 from automation.ledger.rows import RunRow
+from automation.plugin.ports import Reported
 from automation.text import printable
 
 _ASK_SECONDS = 1.0
@@ -103,6 +105,19 @@ class Memo:
 
     def propose(self, digest: str, plan: dict[str, Any]) -> None:
         self._ledger.plans.propose(self._run.job, digest, self._mask(plan), self._run.id)
+
+    def reported(self, early: timedelta) -> Reported:
+        """What pings say of the run; those of another run count that came at most so long before this one's moment."""
+        found, now = self._ledger.pings.read(self._run.id), self._clock.now()
+        end = next((ping for ping in found if ping.signal in ENDS), None)
+        return Reported(
+            now,
+            next((ping.at for ping in found if ping.signal is Signal.START), None),
+            end.at if end else None,
+            end is not None and end.signal is Signal.FAIL,
+            end.exit_status if end else None,
+            self._ledger.pings.beside(self._run.job, self._run.id, self._run.nominal_time - early, now),
+        )
 
     def progress(self, done: int, total: int | None) -> None:
         """Written at most once a second, and at the end."""

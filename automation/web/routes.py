@@ -16,6 +16,7 @@ from fastapi.responses import FileResponse, HTMLResponse, StreamingResponse
 
 from automation.ledger.roles import Role
 from automation.web.access.needs import allow
+from automation.web.api.pings import shown_address
 from automation.web.events import changes, run_events
 from automation.web.headers import FILE_HEADERS
 from automation.web.leaving import Leaving
@@ -138,7 +139,9 @@ def _add_job(app: FastAPI, site: Site) -> None:
     @page(app, "/jobs/{job}", "jobs.read", of_job="job")
     def one(request: Request, job: str, before: str = "", state: str = "") -> str:
         """One job."""
-        return job_page(site, viewer_of(request, site), job, moment(before, "before"), state)
+        viewer = viewer_of(request, site)
+        pinged = shown_address(request, site.job(job)) if viewer.operates else ""
+        return job_page(site, viewer, job, moment(before, "before"), state, pinged)
 
     @page(app, "/jobs/{job}/settings", "jobs.read", of_job="job")
     def settings(request: Request, job: str) -> str:

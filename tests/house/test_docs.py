@@ -23,6 +23,7 @@ PAGE_OF_PLUGIN = {
     "shell": "everyday.md",
     "http": "everyday.md",
     "python": "everyday.md",
+    "ping": "pings.md",
 }
 READS = {
     f"reader.{kind}"

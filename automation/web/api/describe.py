@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 
 from automation.ledger.roles import Role
 from automation.web.access.needs import allow, needs
-from automation.web.api import act, badges, hooks, jobs, letters, live, pausing, people, read
+from automation.web.api import act, badges, hooks, jobs, letters, live, pausing, people, pings, read
 from automation.web.api.desk import Desk
 from automation.web.api.problems import PREFIX, V1, Fault, Problem
 
@@ -26,7 +26,7 @@ Send a token: `Authorization: Bearer atm_…` (`automation tokens add`). Without
 Lists come in pages: `next` is the cursor of the page behind. Errors are `application/problem+json`.
 Objects are those of the command line's `--json`; more fields may come with a later version.
 """
-_ROUTERS = (read, jobs, live, act, letters, pausing, people, badges, hooks)
+_ROUTERS = (read, jobs, live, act, letters, pausing, people, badges, hooks, pings)
 
 
 def add_api(app: FastAPI, desk: Desk) -> None:

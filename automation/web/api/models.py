@@ -41,7 +41,7 @@ class Run(Shown):
     job: str
     plugin: str
     schedule: str | None
-    kind: str = Field(description="scheduled, catchup, manual, api, flow or backfill")
+    kind: str = Field(description="scheduled, catchup, manual, api, flow, backfill or ping")
     nominal_time: str = Field(description="The moment that it stands for.")
     queued_at: str
     due_at: str
@@ -224,6 +224,18 @@ class AuditLine(Shown):
     target: str
     status: int | None
     details: dict[str, Any]
+
+
+class Pinged(BaseModel):
+    """A report that was kept."""
+
+    run: str = Field(description="The run that it belongs to.")
+    signal: str = Field(description="start, success, fail or log")
+    new: bool = Field(description="False where a run waited for it.")
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"run": "5m2kq7x3n4p6r8t0v1wz", "signal": "success", "new": False}}
+    )
 
 
 class Delivered(BaseModel):

@@ -49,8 +49,8 @@ class Next:
     runs: bool
 
 
-def job_page(site: Site, viewer: Viewer, name: str, before: datetime | None, state: str) -> str:
-    """The page. Raises UnknownName."""
+def job_page(site: Site, viewer: Viewer, name: str, before: datetime | None, state: str, pinged: str = "") -> str:
+    """The page; `pinged` is where a program elsewhere reports for the job. Raises UnknownName."""
     job = site.job(name)
     how = standings(site, viewer)[job.name]
     found = site.ledger.figures.results(job.name, _CHART)
@@ -78,6 +78,7 @@ def job_page(site: Site, viewer: Viewer, name: str, before: datetime | None, sta
         state=state,
         newer=bool(before),
         flow=flow_names(job),
+        pinged=pinged,
     )
 
 
