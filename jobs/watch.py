@@ -33,6 +33,8 @@ def watch(ctx: Context, params: WatchParams) -> dict[str, Any]:
     last = versions.last(ctx.run_id)
     old = last[0] if last else None
     change = compare(params.kind, old, new) if old is not None and old != new else None
+    if old is not None and change is not None and not change.lines:
+        change, new = None, old  # the rows of a table in another order are the same rows
     if old != new and not ctx.dry_run:
         versions.keep(ctx.run_id, ctx.nominal_time, new, params.versions)
     found = met(params, old, new, change.share if change else 0.0)
@@ -62,4 +64,4 @@ def _why_not(first: bool, same: bool) -> str:
 
 def _what(params: WatchParams) -> str:
     told = params.model_dump_json(include={"url", "value", "select", "compare", "ignore", "ignore_selectors"})
-    return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(f"{told}{' rendered' * params.render}".encode(), digest_size=16).hexdigest()

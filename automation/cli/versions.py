@@ -42,7 +42,11 @@ def versions(
     services = open_services(context)
     found = versions_of(services.database(None), job, url)
     if not found:
-        services.job(job)  # says so where there is no such job
+        plugin = services.job(job).plugin  # says so where there is no such job
+        if plugin != "watch":
+            raise InvalidInput(
+                f"'{job}' is a job of the plugin {plugin}, and keeps no versions of a page; jobs of the plugin watch do"
+            )
         if diff or show is not None:
             raise InvalidInput(f"Nothing is kept of what '{job}' watches; each run of it that sees a change keeps one")
     if show is not None:

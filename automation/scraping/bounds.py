@@ -115,8 +115,8 @@ class Effort:
             self._left -= len(text)
             if self._left < 0:
                 raise JobFailed(
-                    f"The items of {printable(self._where, 200)} hold more than {_TEXT_TIMES} times the text of the page, "
-                    "since they stand inside of each other; choose items and fields that hold less of the page",
+                    f"What is read of {printable(self._where, 200)} would hold more than {_TEXT_TIMES} times the text of the "
+                    "page, since elements stand inside of each other; choose selectors that match less of the page",
                     FailureClass.DATA_INVALID,
                     code="too_large",
                 )

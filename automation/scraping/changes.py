@@ -10,8 +10,10 @@ import difflib
 import html
 import json
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from automation.scraping.watch import WatchParams
@@ -19,6 +21,8 @@ from automation.scraping.watch import WatchParams
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 #: More lines than these are told by their number.
 _SHOWN = 200
+#: Lines of one version times lines of the other that are put beside each other in about a second; it takes their product.
+_BESIDE = 25_000_000
 
 
 @dataclass(frozen=True)
@@ -55,17 +59,19 @@ class Change:
 def compare(kind: str, old: str, new: str) -> Change:
     """What is different between two versions of this kind: `value`, `text`, `json`, `table`."""
     if kind == "value":
-        before, after = number_of(old), number_of(new)
-        share = abs(after - before) / abs(before) if before and after is not None else float(old != new)
+        was, now = number_of(old), number_of(new)
+        share = abs(now - was) / abs(was) if was and now is not None else float(old != new)
         return Change((f"- {old}", f"+ {new}"), 1, 1, share)
     if kind == "json":
-        lines = [*_json_lines(json.loads(old), json.loads(new), "")]
+        # Not strict: versions that were kept long ago may hold the ends of lines within texts.
+        before, after = (json.loads(text, strict=False) for text in (old, new))
+        lines = [*_json_lines(before, after, "")]
     elif kind == "table":
         lines = [*_table_lines(old, new)]
     else:
         lines = [*_text_lines(old, new)]
     added, removed = (sum(line.startswith(sign) for line in lines) for sign in "+-")
-    total = max(len(old.splitlines()), len(new.splitlines()), 1)
+    total = max(len(_lines(old)), len(_lines(new)), 1)
     return Change(tuple(lines), added, removed, min(1.0, max(added, removed) / total))
 
 
@@ -102,10 +108,30 @@ def number_of(text: str) -> float | None:
     return float(found[0]) if found else None
 
 
+def _lines(text: str) -> list[str]:
+    # Not splitlines: JSON may hold what is the end of a line elsewhere.
+    return text.split("\n") if text else []
+
+
 def _text_lines(old: str, new: str) -> Iterator[str]:
-    for line in difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=1):
-        if line[:3] not in ("---", "+++") and not line.startswith("@@"):
+    before, after = _where_they_differ(_lines(old), _lines(new))
+    if len(before) * len(after) > _BESIDE:
+        found = [f"{sign} {line}" for sign, line in _unlike(before, after)]
+        yield from found or ["  the same lines in another order"]
+        return
+    # The first two lines of its answer are names of files.
+    for line in islice(difflib.unified_diff(before, after, lineterm="", n=1), 2, None):
+        if not line.startswith("@@"):
             yield f"{line[:1]} {line[1:]}"
+
+
+def _where_they_differ(old: Sequence[str], new: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Both without what they begin and end with alike, but for one line on each side."""
+    short = min(len(old), len(new))
+    begin = next((at for at in range(short) if old[at] != new[at]), short)
+    end = next((at for at in range(short - begin) if old[-1 - at] != new[-1 - at]), short - begin)
+    begin, end = max(begin - 1, 0), max(end - 1, 0)
+    return old[begin : len(old) - end], new[begin : len(new) - end]
 
 
 def _json_lines(old: Any, new: Any, path: str) -> Iterator[str]:
@@ -127,19 +153,24 @@ def _json_lines(old: Any, new: Any, path: str) -> Iterator[str]:
 _NOTHING = object()
 
 
-def _unlike(old: list[str], new: list[str]) -> Iterator[tuple[str, str]]:
-    yield from (("-", one) for one in old if one not in new)
-    yield from (("+", one) for one in new if one not in old)
+def _unlike(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What one has more of than the other, wherever it stands."""
+    for sign, side, other in (("-", old, new), ("+", new, old)):
+        more = Counter(side) - Counter(other)
+        for one in side:
+            if more[one] > 0:
+                more[one] -= 1
+                yield sign, one
 
 
 def _table_lines(old: str, new: str) -> Iterator[str]:
     """Rows that came or went, and of those with the same first cell, the cells that changed."""
-    before, after = ({row.split("\t")[0]: row.split("\t") for row in text.splitlines()} for text in (old, new))
+    before, after = (_rows(text) for text in (old, new))
     head = next(iter(after.values()), [])
-    for name in [*before, *(name for name in after if name not in before)]:
-        if before.get(name) == after.get(name):
+    for key in [*before, *(key for key in after if key not in before)]:
+        one, other, name = before.get(key), after.get(key), key[0]
+        if one == other:
             continue
-        one, other = before.get(name), after.get(name)
         if one is None or other is None or len(one) != len(other):
             yield from (f"{sign} {' | '.join(row)}" for sign, row in (("-", one), ("+", other)) if row is not None)
             continue
@@ -147,3 +178,14 @@ def _table_lines(old: str, new: str) -> Iterator[str]:
             if cell != now:
                 title = head[number] if number < len(head) and other is not head else f"column {number + 1}"
                 yield from (f"- {name}, {title}: {cell}", f"+ {name}, {title}: {now}")
+
+
+def _rows(text: str) -> dict[tuple[str, int], list[str]]:
+    """The rows by their first cell, and by how many rows before have the same."""
+    found: dict[tuple[str, int], list[str]] = {}
+    seen: Counter[str] = Counter()
+    for row in _lines(text):
+        cells = row.split("\t")
+        found[cells[0], seen[cells[0]]] = cells
+        seen[cells[0]] += 1
+    return found

@@ -22,14 +22,14 @@ from automation.scraping.cleaning import tidy
 from automation.scraping.dates import read_date
 from automation.scraping.fields import FieldRule
 from automation.scraping.page import Found, Page, Scope
-from automation.scraping.selectors import Selector
+from automation.scraping.selectors import REGEX_SECONDS, Selector
 from automation.scraping.structured import Data, meta
 from automation.scraping.tables import Row, beside
 from automation.scraping.values import Money, read_bool, read_int, read_money, read_number
 from automation.text import printable
 
-#: How long one regex may look at one text, and at how long a one: what it remembers takes a hundred bytes a character.
-_REGEX_SECONDS, _REGEX_LONGEST = 1.0, 1_000_000
+#: At how long a text a regex may look: what it remembers takes a hundred bytes a character.
+_REGEX_LONGEST = 1_000_000
 #: Places that are no element of the page.
 _OTHER_PLACES = frozenset((Data, Row))
 _LINKS = {
@@ -236,10 +236,10 @@ def _first(pattern: str, text: str) -> str | None:
             f"a text of {len(text):,} characters is too long for a regex, which takes {_REGEX_LONGEST:,}; narrow the selector"
         )
     try:
-        found = regex.search(pattern, text, timeout=_REGEX_SECONDS)
+        found = regex.search(pattern, text, timeout=REGEX_SECONDS)
     except TimeoutError:
         raise ValueError(
-            f"the regex '{printable(pattern, 60)}' took more than {_REGEX_SECONDS:g} s on a text of {len(text)} characters; "
+            f"the regex '{printable(pattern, 60)}' took more than {REGEX_SECONDS:g} s on a text of {len(text)} characters; "
             "write one without a repetition inside of a repetition"
         ) from None
     if found is None:

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-import regex
-
 from automation.errors import FailureClass, JobFailed
 from automation.scraping.errand import Errand
 from automation.scraping.extract import may_be_asked_for
+from automation.scraping.selectors import regex_matches
 from automation.scraping.sitemaps import DEEPEST, SitemapFile, read_sitemap
 from automation.scraping.source import ForQuery, Source, fill
 from automation.text import printable
@@ -101,9 +100,16 @@ def beyond(source: Source, errand: Errand, depth: int, found: SitemapFile, now: 
             if may_be_asked_for(address):
                 yield address, Errand(errand.source, "sitemap"), depth + 1, 0
     for address, changed in found.pages:
-        if wanted.match is not None and not regex.search(wanted.match, address, timeout=1.0):
+        if wanted.match is not None and not _is_wanted(wanted.match, address):
             continue
         if wanted.newer_than is not None and changed is not None and now - changed > wanted.newer_than:
             continue
         if may_be_asked_for(address.partition("#")[0]):
             yield address, Errand(errand.source), depth + 1, source.next_param.first if source.next_param else 0
+
+
+def _is_wanted(match: str, address: str) -> bool:
+    try:
+        return regex_matches(match, address)
+    except ValueError as error:
+        raise JobFailed(f"sitemap.match: {error}", FailureClass.DATA_INVALID, code="regex") from error

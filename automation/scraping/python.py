@@ -19,6 +19,7 @@ from automation.scraping.asking import pages_of
 from automation.scraping.hooks import Hooks
 from automation.scraping.pages import Pages
 from automation.scraping.params import ScrapeParams
+from automation.scraping.reader import is_markup
 from automation.scraping.runs import Run, do, surroundings
 from automation.text import printable
 
@@ -50,6 +51,10 @@ class Scraper:
     def fetch(self, url: str, options: dict[str, Any]) -> Response:
         """A page. Raises JobFailed, InvalidInput for options that `scrape` does not know."""
         _needs_thread("fetch")
+        if options.get("render") == "auto":
+            raise InvalidInput(
+                'ctx.fetch: render is True or False; "auto" looks for items, which a single page has not'
+            )
         params = _checked("fetch", {"fields": {"url": {"from": "page.url"}}, **options, "start": url})
         if self._runner is None:
             self._runner = asyncio.Runner()
@@ -80,7 +85,10 @@ class Scraper:
         if key not in self._open:
             around = surroundings(self._run, params)
             self._open[key] = await self._stack.enter_async_context(pages_of(params, around))
-        return await self._open[key].get(url)
+        pages = self._open[key]
+        response = await pages.get(url)
+        shown = params.render and response.is_success and is_markup(response)
+        return await pages.render(response) if shown else response
 
 
 def _checked(what: str, params: dict[str, Any]) -> ScrapeParams:

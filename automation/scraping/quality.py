@@ -6,7 +6,6 @@ Never: reads a page or a table.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 from automation.errors import FailureClass, JobFailed
 from automation.scraping.fields import FieldRule
 from automation.scraping.gates import Quality
+from automation.scraping.selectors import regex_matches
 from automation.text import count, printable
 
 
@@ -69,12 +69,19 @@ class Findings:
         for name, pattern in quality.patterns.items():
             texts = values.get(name)
             for text in texts if isinstance(texts, list) else [texts]:
-                if text is not None and not re.fullmatch(pattern, str(text), re.DOTALL):
+                if text is not None and not _is_like(pattern, str(text)):
                     self._miss(name, f"'{printable(str(text), 60)}' is not like {pattern}")
 
     def _miss(self, name: str, sentence: str) -> None:
         self.wrong[name] += 1
         self.examples.setdefault(f"wrong {name}", sentence)
+
+
+def _is_like(pattern: str, text: str) -> bool:
+    try:
+        return regex_matches(pattern, text, whole=True)
+    except ValueError as error:
+        raise JobFailed(f"quality.patterns: {error}", FailureClass.DATA_INVALID, code="regex") from error
 
 
 def judge(findings: Findings, quality: Quality, passed_over: int = 0, history: Sequence[int] = ()) -> list[JobFailed]:

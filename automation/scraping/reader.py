@@ -198,8 +198,12 @@ class HookedReader(Reader):
 
 def may_be_rendered(response: Response, visit: Visit) -> bool:
     """Whether it is a page with scripts: no sitemap, feed or JSON, and not asked for with a body."""
-    start = response.content[:512].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    return visit.errand.file == "page" and not visit.errand.body and start == b"<"
+    return visit.errand.file == "page" and not visit.errand.body and is_markup(response)
+
+
+def is_markup(response: Response) -> bool:
+    """Whether it begins as pages do."""
+    return response.content[:512].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<"
 
 
 def digest(items: Sequence[Item]) -> str:

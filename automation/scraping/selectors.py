@@ -16,6 +16,8 @@ from automation.text import printable
 
 #: Backtracking takes time by the length of the expression, too.
 LONGEST_REGEX = 1000
+#: How long one regex may look at one text.
+REGEX_SECONDS = 1.0
 _CSS_AND_ATTRIBUTE = re.compile(r"(.*?)\s*@([\w:.-]+)\s*", re.DOTALL)
 _SIMPLE = r"(?:[a-zA-Z]\w*(?:[.#][a-zA-Z][\w-]*)*|(?:[.#][a-zA-Z][\w-]*)+)"
 #: Tags, classes and ids: known to be right without the parser, which takes longer to load than most commands to run.
@@ -60,6 +62,21 @@ def check_regex(text: str) -> str:
     except (regex.error, RecursionError, OverflowError) as error:
         raise ValueError(f"'{printable(text, 80)}' is not a regular expression: {error}") from None
     return text
+
+
+def regex_matches(pattern: str, text: str, *, whole: bool = False) -> bool:
+    """Whether the expression is found in the text, or is all of it. Raises ValueError where looking takes too long."""
+    import regex
+
+    try:
+        if whole:
+            return regex.fullmatch(pattern, text, regex.DOTALL, timeout=REGEX_SECONDS) is not None
+        return regex.search(pattern, text, timeout=REGEX_SECONDS) is not None
+    except TimeoutError:
+        raise ValueError(
+            f"the regex '{printable(pattern, 60)}' took more than {REGEX_SECONDS:g} s on a text of {len(text):,} characters; "
+            "write one without a repetition inside of a repetition"
+        ) from None
 
 
 JsonPath = Annotated[str, AfterValidator(check_path)]

@@ -17,6 +17,8 @@ from automation.text import printable
 _LONGEST = 400
 _LARGEST = Decimal(10) ** 14
 _PLACES = Decimal("0.0001")
+#: What a price may lose by four decimals: the noise of a program's arithmetic, and no more.
+_ROUNDED = Decimal("0.001")
 _NUMBER = re.compile(r"(?:(?<!\w)[-+])?(?:\d(?:[\d.,']*\d)?|\.\d+)")
 _SPACED = re.compile(r"(?<=\d) (?=\d{3}(?!\d))")
 _PRICE = re.compile(r"(?:([£€$]) ?)?(\d{1,12})(?:([.,])(\d\d))?(?: ?([£€$]))?", re.ASCII)
@@ -118,7 +120,12 @@ def read_money(
         raise ValueError(f"'{printable(text, 60)}' is larger than {_LARGEST:,.0f}")
     sign = price.currency
     code = (local or _CODES).get(sign) or _CODES.get(sign, sign) if sign else currency
-    return Money(price.amount.quantize(_PLACES), code)
+    kept = price.amount.quantize(_PLACES)
+    if abs(kept - price.amount) > _ROUNDED * abs(price.amount):
+        raise ValueError(
+            f"'{printable(text, 60)}' has more decimals than the four that money keeps; write type = \"number\""
+        )
+    return Money(kept, code)
 
 
 def _plain_price(text: str, decimal: str | None) -> tuple[Decimal, str] | None:

@@ -9,13 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import regex
+from bs4 import Tag
+from bs4.element import CData, NavigableString, PageElement
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from automation.errors import FailureClass, JobFailed
 from automation.net.response import Response
+from automation.scraping.bounds import Bounds
 from automation.scraping.extract import read_field
 from automation.scraping.fields import AnyField
 from automation.scraping.gates import Share
@@ -24,12 +28,12 @@ from automation.scraping.manners import Manners
 from automation.scraping.page import Page
 from automation.scraping.params import Auth
 from automation.scraping.reading import BLOCKS
-from automation.scraping.selectors import Selector, check_regex
+from automation.scraping.selectors import REGEX_SECONDS, Selector, check_regex
 from automation.scraping.soup import soup_of
 from automation.scraping.values import Money
 from automation.text import printable
 
-_UNSEEN = ("script", "style", "noscript", "template", "head")
+_UNSEEN = ("script", "style", "noscript", "template")
 
 
 def _css(text: str) -> str:
@@ -39,8 +43,6 @@ def _css(text: str) -> str:
 
 Css = Annotated[str, AfterValidator(_css)]
 Csses = Annotated[tuple[Css, ...], BeforeValidator(one_or_many)]
-#: How long one regex may look at one line.
-_REGEX_SECONDS = 1.0
 
 
 class When(Strict):
@@ -53,7 +55,7 @@ class When(Strict):
     disappears: Texts = Field((), description="one of these texts was there, and is not")
 
 
-class WatchParams(Manners):
+class WatchParams(Manners, Bounds):
     """Look at a page again and again, and tell when it changes."""
 
     url: Url
@@ -65,6 +67,10 @@ class WatchParams(Manners):
     )
     ignore_selectors: Csses = Field((), description="CSS selectors of parts that are not compared")
     when: When = Field(default_factory=lambda: When.model_validate({}), description="default: any change")
+    render: bool = Field(False, description="let Chromium run the scripts of the page first")
+    wait_for: str | None = Field(
+        None, min_length=1, description="of a rendered page: a CSS selector that has to match first"
+    )
     versions: int = Field(20, ge=1, le=1000, description="how many earlier versions are kept")
     delay: Duration = Field(timedelta(seconds=1), json_schema_extra={"default": "1s"})
     robots: bool = True
@@ -80,6 +86,8 @@ class WatchParams(Manners):
     def _fits_together(self) -> WatchParams:
         if self.value is not None and (self.select or self.compare != "text"):
             raise ValueError("write value, or select and compare, not both")
+        if self.wait_for is not None and not self.render:
+            raise ValueError("wait_for is for pages that scripts make: write render = true beside it")
         if self.value is None and (self.when.below is not None or self.when.above is not None):
             raise ValueError('below and above need one value: value = { css = ".price", type = "money" }')
         if self.value is not None and self.value.type not in ("int", "number", "money") and self._counts:
@@ -102,20 +110,24 @@ class WatchParams(Manners):
         """What says how the page is fetched, by the names of `scrape`."""
         names = {
             *Manners.model_fields, "delay", "robots", "user_agent", "headers", "cookies", "auth", "allow_networks",
-            "allow_ports", "max_bytes",
+            "allow_ports", "max_bytes", "render", "wait_for",
         }  # fmt: skip
         return self.model_dump(include=names & self.model_fields_set)
 
 
 def content_of(params: WatchParams, response: Response) -> str:
     """What is compared of a page, as text. Raises JobFailed (PARSE_DRIFT) when it does not have what is watched."""
-    page = Page.of(response, 0)
+    page = Page.of(response, 0, bounds=params)
     if params.value is not None:
         return _value(params, page)
     if params.compare == "json":
         return _json(params, page)
-    lines = [*_lines(params, page)]
-    return "\n".join(line for line in lines if line)
+    lines = [line for line in _lines(params, page) if line]
+    if not lines and not (params.select and params.compare == "text"):
+        # Of parts that are selected, one may be empty now and then; a page of nothing is no page.
+        found = "no row of a table is there" if params.compare == "table" else "the page holds no text"
+        raise _drift(page, f"{found}; where scripts make it, write render = true, or watch the API that they ask")
+    return "\n".join(lines)
 
 
 def _value(params: WatchParams, page: Page) -> str:
@@ -127,40 +139,57 @@ def _value(params: WatchParams, page: Page) -> str:
         raise _drift(page, "the value is not there; look at its selector")
     if isinstance(value, Money):
         return f"{value.amount.normalize():f} {value.currency or ''}".strip()
+    if type(value) is float:
+        # A number so small that Python writes it with an exponent would be read as another one.
+        return f"{Decimal(repr(value)):f}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _json(params: WatchParams, page: Page) -> str:
     try:
-        found = json.loads(page.html)
+        text = json.dumps(json.loads(page.html), ensure_ascii=False, indent=1, sort_keys=True)
     except (ValueError, RecursionError) as error:
         raise _drift(page, f"it is no JSON: {error}") from error
-    text = json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True)
-    return "\n".join(line for line in text.splitlines() if line == _cut(params, page, line))
+    return "\n".join(line for line in text.split("\n") if line == _cut(params, page, line))
 
 
 def _lines(params: WatchParams, page: Page) -> Iterator[str]:
     soup = soup_of(page)
-    for selector in (*_UNSEEN, *params.ignore_selectors):
-        for element in soup.select(selector):
+    # Not the whole head: of a page that names no body, the parser leaves much of its content there.
+    ignored = ("head > title", *params.ignore_selectors)
+    for element in [*soup.find_all(_UNSEEN), *(one for selector in ignored for one in soup.select(selector))]:
+        if not element.decomposed:
             element.decompose()
     parts = [part for selector in params.select for part in soup.select(selector)] if params.select else [soup]
     if not parts:
         raise _drift(page, f"nothing matches {', '.join(params.select)}; look at the selector")
     for part in parts:
-        rows = part.select("tr") if params.compare == "table" else []
-        for row in rows:
-            yield _clean(params, page, "\t".join(" ".join(cell.get_text(" ").split()) for cell in row.select("th, td")))
-        if params.compare == "text":
-            for element in part.find_all(sorted(BLOCKS)):
-                element.insert_before("\n")
-                element.append("\n")
-            for line in part.get_text("").split("\n"):
-                yield _clean(params, page, " ".join(line.split()))
+        for line in _rows(page, part) if params.compare == "table" else "".join(_texts(part)).split("\n"):
+            page.effort.took(line)
+            yield _cut(params, page, line if params.compare == "table" else " ".join(line.split())).strip(" ")
 
 
-def _clean(params: WatchParams, page: Page, line: str) -> str:
-    return _cut(params, page, line).strip(" ")
+def _rows(page: Page, part: Tag) -> Iterator[str]:
+    for row in part.select("tr"):
+        page.effort.check()
+        yield "\t".join(" ".join(cell.get_text(" ").split()) for cell in row.select("th, td"))
+
+
+def _texts(part: Tag) -> Iterator[str]:
+    """The texts below an element, and an end of a line wherever a block begins or ends."""
+    walk: list[Iterator[PageElement]] = [iter(part.contents)]
+    inside = [False]
+    while walk:
+        node = next(walk[-1], None)
+        if node is None:
+            walk.pop()
+            yield "\n" if inside.pop() else ""
+        elif isinstance(node, Tag):
+            walk.append(iter(node.contents))
+            inside.append(node.name in BLOCKS)
+            yield "\n" if inside[-1] else ""
+        elif type(node) in (NavigableString, CData):
+            yield str(node)
 
 
 def _cut(params: WatchParams, page: Page, line: str) -> str:
@@ -168,11 +197,11 @@ def _cut(params: WatchParams, page: Page, line: str) -> str:
     for pattern in params.ignore:
         page.effort.check()
         try:
-            line = regex.sub(pattern, "", line, timeout=_REGEX_SECONDS)
+            line = regex.sub(pattern, "", line, timeout=REGEX_SECONDS)
         except TimeoutError:
             raise _drift(
                 page,
-                f"ignore '{printable(pattern, 60)}' took more than {_REGEX_SECONDS:g} s on a line of {len(line):,} characters; "
+                f"ignore '{printable(pattern, 60)}' took more than {REGEX_SECONDS:g} s on a line of {len(line):,} characters; "
                 "write a regex without a repetition inside of a repetition",
             ) from None
     return line

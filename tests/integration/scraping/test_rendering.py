@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from automation.errors import FailureClass, JobFailed
+from automation.errors import FailureClass, JobFailed, Skip
 
 pytestmark = [
     pytest.mark.slow,
@@ -148,3 +148,13 @@ def test_a_page_that_fails_is_kept_as_it_was_seen(site, scrape, traces, body, pa
 
     assert sorted(traces.files) == [f"{name}.html", f"{name}.png"]
     assert traces.files[f"{name}.png"].startswith(b"\x89PNG")
+
+
+def test_a_watched_page_may_be_made_by_scripts(app, run_plugin, rows):
+    """What the script fills in is what is compared."""
+    asked = {"url": f"{app.base}/", "delay": "0s", "robots": False, "allow_networks": "127.0.0.0/8"}
+
+    with pytest.raises(Skip, match="the first look"):
+        run_plugin("watch", {**asked, "select": "li b", "render": True, "wait_for": "li b"})
+
+    assert rows("SELECT content FROM automation_watched") == [("Desk\nFloor",)]

@@ -133,6 +133,7 @@ def test_a_page_without_what_is_watched_fails(look, params, says):
         ({"select": "p::text"}, "selects no element"),
         ({"ignore": "("}, "is not a regular expression"),
         ({"when": {"bellow": 5}}, "bellow"),
+        ({"wait_for": "p"}, "write render = true beside it"),
     ],
 )
 def test_what_cannot_be_watched_is_refused(look, params, says):

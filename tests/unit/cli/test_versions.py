@@ -60,13 +60,15 @@ def test_what_changed_between_two(looks, run):
     assert run("versions", "kettle", "--show", str(first))[1] == "Kettle\n£20\n"
 
 
-def test_what_is_not_there_is_told(looks, run):
+def test_what_is_not_there_is_told(looks, run, project):
     """A version, the one before the first, a page, a job."""
     assert "kept are: 4, 3, 2, 1" in run("versions", "kettle", "--show", "77")[2]
     code, _, told = run("versions", "kettle", "https://shop.example/pot", "--diff")
     assert (code, "no version before" in told) == (2, True)
     assert "Nothing is kept yet" in run("versions", "kettle", "https://shop.example/other")[2]
     assert run("versions", "kettel")[0] == 2
+    (project / "schedules" / "other.toml").write_text('[jobs.tidy]\nplugin = "shell"\nparams.command = "true"\n')
+    assert "a job of the plugin shell, and keeps no versions" in run("versions", "tidy")[2]
 
 
 def test_versions_of_an_earlier_release_are_listed(project, run):

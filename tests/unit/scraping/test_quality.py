@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from automation.errors import FailureClass
+from datetime import UTC, datetime
+
+import pytest
+
+from automation.errors import FailureClass, JobFailed
+from automation.scraping.errand import Errand
+from automation.scraping.outset import beyond
 from automation.scraping.params import Quality, ScrapeParams
 from automation.scraping.quality import Findings, judge
+from automation.scraping.sitemaps import SitemapFile
 
 FIELDS = ScrapeParams(start="https://x.example/", fields={"title": "h1", "price": "p"}).all_fields
+
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def found(kept=0, dropped=0, **filled):
@@ -56,3 +66,24 @@ def test_fields_that_nobody_has_are_named():
     """A selector that never matches is worth a word."""
     assert found(kept=2, title=2).never_found(FIELDS) == ["price"]
     assert found().never_found(FIELDS) == []
+
+
+def test_patterns_are_those_of_every_other_regex():
+    """Letters of all scripts are known to them as to the check before the run."""
+    findings, quality = Findings(), Quality(patterns={"title": r"\p{L}+"})
+    findings.keep({"title": "Ñandú"}, FIELDS, quality)
+    findings.keep({"title": "4711"}, FIELDS, quality)
+
+    assert findings.wrong["title"] == 1
+
+
+def test_a_regex_without_end_is_named(monkeypatch):
+    """A text of a site cannot hold the run by what a pattern makes of it."""
+    monkeypatch.setattr("automation.scraping.selectors.REGEX_SECONDS", 0.02)
+    endless, text = "(x+x+)+y", "https://a.example/" + "x" * 5000
+    source = ScrapeParams(sitemap={"url": "https://a.example/s.xml", "match": endless}, fields={"t": "h1"})
+
+    with pytest.raises(JobFailed, match=r"quality\.patterns: the regex .* took more than"):
+        Findings().keep({"title": "x" * 5000}, FIELDS, Quality(patterns={"title": endless}))
+    with pytest.raises(JobFailed, match=r"sitemap\.match: the regex .* took more than"):
+        [*beyond(source, Errand(0, "sitemap"), 0, SitemapFile(pages=[(text, None)]), NOW)]

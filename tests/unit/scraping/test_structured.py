@@ -148,7 +148,7 @@ def test_a_locale_says_what_its_people_mean(text, locale, money):
 
 def test_a_regex_without_end_fails_its_field_alone(monkeypatch):
     """Backtracking is stopped, and the sentence names the regex."""
-    monkeypatch.setattr("automation.scraping.extract._REGEX_SECONDS", 0.05)
+    monkeypatch.setattr("automation.scraping.extract.REGEX_SECONDS", 0.05)
     found = items(f"<p>{'a' * 200}!</p><b>x</b>", {"f": {"css": "p", "regex": "^(a|a)*$"}, "g": "b"})[0]
 
     assert "took more than 0.05 s" in found["f"]

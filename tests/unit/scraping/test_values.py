@@ -79,6 +79,13 @@ def test_prices_keep_amount_and_currency(text, amount, currency):
     assert read_money(text) == Money(Decimal(amount).quantize(Decimal("0.0001")), currency)
 
 
+def test_a_price_below_what_is_kept_is_no_price():
+    """It would become nothing, or another one; the noise of floating arithmetic is let through."""
+    with pytest.raises(ValueError, match='type = "number"'):
+        read_money("$0.00001234")
+    assert read_money("0.30000000000000004 EUR").amount == Decimal("0.3")
+
+
 def test_a_currency_can_be_given():
     """The job names the currency where the page does not."""
     assert read_money("19.90", currency="EUR").currency == "EUR"
