@@ -109,6 +109,8 @@ def _parsed(text: str) -> Address:
     except ModuleNotFoundError as error:
         raise InvalidInput("Mail needs email-validator; run: pip install email-validator") from error
     found = _NAMED.fullmatch(text)
+    if not found and text.endswith(">"):
+        raise ValueError('a name with a comma or another sign stands in quotes, such as "Smith, Ann" <ann@example.com>')
     quoted, plain, spec = found.groups() if found else (None, "", text)
     name = _ESCAPED.sub(r"\1", quoted) if quoted is not None else plain.strip()
     if len(name) > _LONGEST_NAME:

@@ -6,7 +6,6 @@ Never: sends; reads a clock: the moment and the key are given, so the same mail 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -23,6 +22,7 @@ from automation.mail.addresses import (
     without_repeats,
 )
 from automation.mail.files import Attachment, named_images, safe_name, with_ids
+from automation.mail.origin import digest_of_key, message_id
 from automation.mail.plain import text_from_html
 from automation.text import count, printable, size
 
@@ -72,12 +72,12 @@ def compose(
     Raises JobFailed (`data_invalid`) with the field and the value it saw.
     """
     message = EmailMessage(policy=_POLICY)
-    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    digest = digest_of_key(key)
     origin = parse_address(sender, "from") if sender else None
     _address(message, origin, to, cc, bcc, reply_to, max_recipients)
     message["Subject"] = header_text(subject.strip(), "subject")
     message["Date"] = moment
-    message["Message-ID"] = f"<{digest[:32]}@{_domain(origin)}>"
+    message["Message-ID"] = message_id(digest, origin)
     message["Auto-Submitted"] = "auto-generated"
     if unsubscribe:
         _offer_to_unsubscribe(message, unsubscribe)
@@ -133,12 +133,6 @@ def _address(
     for name, some in (("Cc", receivers["Cc"]), ("Bcc", receivers["Bcc"]), ("Reply-To", answers)):
         if some:
             message[name] = some
-
-
-def _domain(sender: Address | None) -> str:
-    """The sender's, where it is short enough for one unfolded line; a name that nobody owns otherwise."""
-    domain = sender.domain if sender else ""
-    return domain if domain.isascii() and 0 < len(domain) <= 30 else "automation.invalid"
 
 
 def _offer_to_unsubscribe(message: EmailMessage, address: str) -> None:

@@ -87,8 +87,11 @@ class Mails:
             raise InvalidInput("The mail has no recipient; set to, cc or bcc")
         if longest := next((one for one in recipients if len(one) > 254), None):
             raise InvalidInput(f"The address '{printable(longest, 60)}' is longer than 254 characters")
-        if "From" not in message:
-            message["From"] = self._sender(how.server)
+        # Late: it brings the mail library, which most runs do not need.
+        from automation.mail.origin import send_from
+
+        sender = "" if "From" in message else self._sender(how.server)
+        send_from(message, sender, f"{self._run.scope}|{key}", self._clock.now())
         del message["Bcc"]
         digest = digest_of(how.digest, self._digests) if how.digest else None
         if self._mute:

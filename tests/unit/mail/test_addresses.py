@@ -91,6 +91,12 @@ def test_an_address_is_read(text, name, address):
     assert (found.display_name, found.addr_spec) == (name, address)
 
 
+def test_a_name_that_needs_quotes_is_told_so():
+    """And not that its letters are wrong."""
+    with pytest.raises(JobFailed, match=r'stands in quotes, such as "Smith, Ann" <ann@example.com>$'):
+        parse_address("Müller, Jörg <joerg@example.com>", "to")
+
+
 def test_recipients_come_once_and_in_order():
     """To, Cc and Bcc make the envelope."""
     raw = b"To: Ann <ann@example.com>, bob@example.com\nCc: ANN@example.com\nBcc: eve@example.com\n\nhi"

@@ -49,6 +49,24 @@ def test_mail_without_a_sender_gets_ours(mails: Mails) -> None:
     assert [row["sender"] for row in mails.rows] == ["robot@example.com", "me@example.com"]
 
 
+def test_mail_has_a_date_and_an_identity_in_its_senders_domain(mails: Mails) -> None:
+    """Whoever made it; the same when a second attempt makes it again, and what it has of its own stays."""
+    for key, message in (
+        ("1", mail()),
+        ("1", mail()),
+        ("2", mail()),
+        ("3", mail(**{"Message-ID": "<x@automation.invalid>"})),
+    ):
+        mails.add(message, key)
+    mails.add(mail(**{"Message-ID": "<y@example.org>"}), "4")
+
+    first, again, other, ours, own = (row["message_id"] for row in mails.rows)
+    assert first == again != other
+    assert first.endswith("@example.com>")
+    assert (ours, own) == ("<x@example.com>", "<y@example.org>")
+    assert all(b"Date: Sun, 01 Mar 2026" in row["message"] for row in mails.rows)
+
+
 @pytest.mark.parametrize(
     ("message", "key", "said"),
     [
