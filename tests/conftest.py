@@ -1,6 +1,6 @@
 """What every test may ask for: outside things by name, and an environment that says nothing.
 
-Owns: `needs(name)`, `serving(Handler)`, `fresh_database(kind)`, and the clean environment, home and folder of each test.
+Owns: `needs(name)`, `serving(Handler)`, `fresh_database(kind)`, `give_ledger(project)`, and the clean environment, home and folder of each test.
 Never: starts a service; a test that has to have its own starts it itself.
 """
 
@@ -160,6 +160,28 @@ def _administer(server: str, statement: str) -> None:
     )
     with connection, connection.cursor() as cursor:
         cursor.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a ledger without a row; made once, since that takes longer than most tests."""
+    from automation.services import build_services
+
+    services = build_services(tmp_path_factory.mktemp("ledger"), environ={})
+    services.upgraded_ledger()
+    services.close()
+    return services.settings.data / "ledger.db"
+
+
+@pytest.fixture
+def give_ledger(empty_ledger: Path) -> Callable[[Path], None]:
+    """`give_ledger(project)`: the project in this folder has a ledger from now on."""
+
+    def give(project: Path) -> None:
+        (project / ".automation").mkdir(exist_ok=True)
+        shutil.copyfile(empty_ledger, project / ".automation" / "ledger.db")
+
+    return give
 
 
 @pytest.fixture(scope="session")

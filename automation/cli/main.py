@@ -1,6 +1,6 @@
-"""The command `automation`: its root, its global options, and how it ends.
+"""The command `automation`: what it is called with, and how it ends.
 
-Owns: the typer app, exit codes, the one place where an error becomes a sentence on standard error.
+Owns: where global options may stand, exit codes, the one place where an error becomes a sentence on standard error.
 Never: does a command's work.
 """
 
@@ -12,82 +12,13 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
 
-from automation.cli import (
-    approve,
-    backfill,
-    breakers,
-    cancel,
-    coming,
-    crowds,
-    dead,
-    declared,
-    demo,
-    doctor,
-    outbox,
-    pausing,
-    plan,
-    preview,
-    processes,
-    prune,
-    restoring,
-    runs,
-    tokens,
-    trying,
-    up,
-    users,
-    versions,
-    web,
-    why,
-)
-from automation.cli.project import Options
+from automation.cli.commands import command_of
 from automation.errors import AutomationError, ServiceUnavailable, Steering
 from automation.secrets import mask_urls
-
-app = typer.Typer(
-    name="automation",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
-)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            typer.echo(f"automation {version('automation')}")
-        except PackageNotFoundError:
-            typer.echo("automation (from a checkout that is not installed)")
-        raise typer.Exit
-
-
-@app.callback()
-def root(
-    context: typer.Context,
-    directory: Annotated[
-        Path | None,
-        typer.Option("-C", "--directory", help="The project; default: the nearest folder upward with schedules/."),
-    ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")] = False,
-    _version: Annotated[
-        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
-    ] = False,
-) -> None:
-    """Scheduled work that loses nothing and does nothing twice: jobs in TOML, one command."""
-    context.obj = Options(directory=directory, debug=debug)
-
-
-for _subject in (
-    demo, up, declared, trying, coming, plan, preview, approve, why, runs, cancel, dead, backfill, breakers, crowds, pausing, outbox, prune, restoring, versions, doctor, users, tokens, web, processes,
-):  # fmt: skip
-    _subject.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -95,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     arguments = global_options_first(sys.argv[1:] if arguments is None else arguments)
     _make_streams_safe()
     try:
-        app(list(arguments), prog_name="automation")
+        command_of(_word(arguments))(list(arguments), prog_name="automation")
         code = 0
     except SystemExit as ending:
         code = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
@@ -137,6 +68,17 @@ def global_options_first(arguments: Sequence[str]) -> list[str]:
         else:
             rest.append(word)
     return front + rest
+
+
+def _word(arguments: Sequence[str]) -> str:
+    """The command among arguments whose global options are in front; "" where there is none."""
+    left = iter(arguments)
+    for word in left:
+        if word in ("-C", "--directory"):
+            next(left, None)
+        elif not word.startswith("-"):
+            return word
+    return ""
 
 
 def _tell(error: BaseException, *, debug: bool) -> int:

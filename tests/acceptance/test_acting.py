@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 
 import pytest
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 SCHEDULES = """
 [jobs.tick]
@@ -74,7 +74,6 @@ def test_pause_holds_until_it_is_ended(up, eventually):
     assert {state for (_, state, _), paused in zip(found, held, strict=True) if paused} == {"skipped"}
 
 
-@pytest.mark.slow
 def test_backfill_fills_days_in_their_order(up):
     """Each day once, the oldest first, by the clocks of the schedule's zone; asked again, there is nothing to run."""
     span = ("--from", "2026-03-28", "--to", "2026-03-31")
@@ -89,7 +88,6 @@ def test_backfill_fills_days_in_their_order(up):
     assert written == days + days[::-1]
 
 
-@pytest.mark.slow
 def test_backfill_sends_no_mail_unless_it_is_told_to(up, eventually):
     """The runs succeed all the same; with `--notify` each occurrence has its mail."""
     span = ("--from", "2026-03-02", "--to", "2026-03-10", "--wait")

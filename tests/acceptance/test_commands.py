@@ -140,6 +140,7 @@ def test_list_shows_what_and_when(running):
     assert len(running.json("list", "-n", "1")) == 1
 
 
+@pytest.mark.slow
 def test_next_tells_fires_in_both_times(running):
     """A day's fires of one job, by the clock of its zone and in UTC; a job without a schedule says what to type."""
     fires = running.json("next", "greet", "--from", "2026-01-10T00:00Z", "--to", "2026-01-11T00:00Z")
@@ -165,6 +166,7 @@ def test_run_wait_follows_a_run_to_its_end(running):
     assert run["result"] == {"greeting": "Hello, Ann! Hello, Ann!"}
 
 
+@pytest.mark.slow
 def test_run_without_wait_answers_at_once_and_logs_follow_it(running):
     """The line says how to follow it; `logs -f` ends with the run, and has its lines."""
     run = running.json("run", "greet", "-p", "name=Bo")
@@ -178,6 +180,7 @@ def test_run_without_wait_answers_at_once_and_logs_follow_it(running):
     assert running.json("show", run["id"])["state"] == "succeeded"
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_exit_code_1_and_shows_why(running):
     """`run --wait` ends with 1, `show` by the beginning of the id tells the attempt."""
     failed = running.type("run", "closed", "--wait")
@@ -191,6 +194,7 @@ def test_a_failed_run_is_exit_code_1_and_shows_why(running):
     assert running.json("show", run["id"])["attempts"][0]["message"] == "the shop is closed"
 
 
+@pytest.mark.slow
 def test_show_has_the_files_of_a_run(running):
     """Name, place and checksum; the file lies there."""
     run = running.json("run", "greet", "--wait")
@@ -202,6 +206,7 @@ def test_show_has_the_files_of_a_run(running):
     assert file["path"].endswith(f"greet/{run['id']}/hello.txt")
 
 
+@pytest.mark.slow
 def test_runs_are_filtered_and_newest_first(running, eventually):
     """By job, state and age; scheduled ones are there without being asked for."""
     eventually(lambda: len(running.json("runs", "--job", "tick", "--state", "succeeded")) >= 2)
@@ -215,6 +220,7 @@ def test_runs_are_filtered_and_newest_first(running, eventually):
     assert running.json("runs", "--job", "tick", "--state", "dead") == []
 
 
+@pytest.mark.slow
 def test_the_same_idempotency_key_starts_nothing(running):
     """The first run is shown again; another body under the key is wrong input."""
     key = ("--idempotency-key", "once", "--wait")
@@ -228,6 +234,7 @@ def test_the_same_idempotency_key_starts_nothing(running):
     assert "another body" in told(other, 2)
 
 
+@pytest.mark.slow
 def test_plugins_tell_what_they_take(running):
     """Shipped ones and the project's own; one of them with its parameters."""
     origins = {row["plugin"]: row["origin"] for row in running.json("plugins")}
@@ -255,6 +262,7 @@ def test_doctor_finds_everything_at_work(running, eventually):
     assert running.type("doctor").stdout.endswith("Everything that is needed works.\n")
 
 
+@pytest.mark.slow
 def test_doctor_without_up_says_what_to_start(idle):
     """The broker fails with the command to type, and the exit code is 1."""
     examined = idle.type("doctor")
@@ -409,6 +417,7 @@ def test_up_tells_of_a_data_folder_that_cannot_be_used(idle):
     assert "AUTOMATION_DATA_DIR" in refused
 
 
+@pytest.mark.slow
 def test_up_with_a_ledger_of_a_newer_program_starts_nothing(idle):
     """The release step says so, and `up` ends with its exit code."""
     idle.type("db", "upgrade")
@@ -458,6 +467,7 @@ def test_output_that_nobody_reads_is_no_error(running):
     assert said == b""
 
 
+@pytest.mark.slow
 def test_a_report_before_its_database_is_there_names_the_file(idle):
     """By its path, not by a URL of the driver's."""
     idle.write("schedules/pages.toml", PAGES.format(name="early").replace("early.html", "report.html"))

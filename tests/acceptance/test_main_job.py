@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 EVERY = {"docs": 3, "sales": 5, "tidy": 5, "mail": 5}
 CUTOFF = "2022-01-01"

@@ -75,11 +75,9 @@ def commands(group, above=()):
 
 def command_tree():
     """The root command of `automation`."""
-    from typer.main import get_command
+    from automation.cli.commands import command_of
 
-    from automation.cli.main import app
-
-    return get_command(app)
+    return command_of("")
 
 
 def page(name):

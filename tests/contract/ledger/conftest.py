@@ -63,22 +63,25 @@ class Desk:
 
 
 @pytest.fixture(scope="session")
-def migrated(lasting_database: Callable[[str], str]) -> Callable[[str], str]:
-    """`migrated(kind)`: the URL of a ledger without rows. Made once, since migrations take longer than most tests."""
-    urls: dict[str, str] = {}
+def engine_of(lasting_database: Callable[[str], str]) -> Iterator[Callable[[str], sa.Engine]]:
+    """`engine_of(kind)`: an engine on a ledger without rows.
 
-    def empty(kind: str) -> str:
-        url = urls.get(kind) or lasting_database(kind)
-        engine = open_engine(url, pooled=False)
-        if kind in urls:
-            _empty(engine)
+    One for all tests of a process, since migrations, connecting and compiling statements take longer than most tests.
+    """
+    engines: dict[str, sa.Engine] = {}
+
+    def empty(kind: str) -> sa.Engine:
+        if kind in engines:
+            _empty(engines[kind])
         else:
+            engine = open_engine(lasting_database(kind))
             upgrade(engine)
-            urls[kind] = url
-        engine.dispose()
-        return url
+            engines[kind] = engine
+        return engines[kind]
 
-    return empty
+    yield empty
+    for engine in engines.values():
+        engine.dispose()
 
 
 #: A table's numbers begin at 1 again; SQLite's do when it is empty.
@@ -98,11 +101,9 @@ def _empty(engine: sa.Engine) -> None:
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
-def desk(request: pytest.FixtureRequest, migrated: Callable[[str], str]) -> Iterator[Desk]:
+def desk(request: pytest.FixtureRequest, engine_of: Callable[[str], sa.Engine]) -> Desk:
     clock = FrozenClock(NOON)
-    ledger = Ledger(open_engine(migrated(request.param)), clock)
-    yield Desk(ledger, clock)
-    ledger.close()
+    return Desk(Ledger(engine_of(request.param), clock), clock)
 
 
 @pytest.fixture

@@ -10,14 +10,13 @@ import pytest
 from automation.clock import SystemClock
 from automation.errors import ServiceUnavailable
 from automation.ledger.hosts import LedgerHosts
-from automation.ledger.schema import open_engine
 from automation.limits.hosts import LocalHosts, Wish
 from automation.limits.redis_hosts import RedisHosts
 from automation.limits.shared_hosts import SharedHosts
 
 
 @pytest.fixture(params=["local", "redis", "sqlite", "postgresql", "mariadb"])
-def hosts(request, needs, migrated):
+def hosts(request, needs, engine_of):
     """A store without hosts."""
     if request.param == "local":
         yield LocalHosts(lambda: SystemClock().now().timestamp())
@@ -26,9 +25,7 @@ def hosts(request, needs, migrated):
         yield store
         store.close()
     else:
-        engine = open_engine(migrated(request.param))
-        yield LedgerHosts(engine, SystemClock())
-        engine.dispose()
+        yield LedgerHosts(engine_of(request.param), SystemClock())
 
 
 def test_a_turn_is_taken_given_back_and_held(hosts):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from threading import Barrier
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -374,26 +377,35 @@ def test_never_more_are_at_work_than_a_limit_allows(desk):
 AROUND = ("BEGIN", "COMMIT", "PRAGMA", "SELECT 1")
 
 
-def heard(engine: sa.Engine) -> list[str]:
-    """What the database is asked from now on; SQLite itself tells, as some of it does not pass through SQLAlchemy."""
+@contextmanager
+def heard(engine: sa.Engine) -> Iterator[list[str]]:
+    """What the database is asked inside; SQLite itself tells, as some of it does not pass through SQLAlchemy."""
     found: list[str] = []
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "checkout", lambda driver, *_: driver.set_trace_callback(found.append))
-    else:
-        sa.event.listen(engine, "before_cursor_execute", lambda *args: found.append(args[2]))
-    return found
+    of_sqlite = engine.dialect.name == "sqlite"
+    told = "checkout" if of_sqlite else "before_cursor_execute"
+
+    def hear(*args: Any) -> None:
+        if of_sqlite:
+            args[0].set_trace_callback(found.append)
+        else:
+            found.append(args[2])
+
+    sa.event.listen(engine, told, hear)
+    yield found
+    sa.event.remove(engine, told, hear)
+    engine.dispose()
 
 
 def test_a_run_without_a_limit_costs_no_statement_more(desk):
     """Counted at claim and finish, beside one with a limit."""
     limited, plain = desk.queued(**spec(at_once(3))), desk.queued()
-    statements = heard(desk.ledger.engine)
     counted = []
-    for run_id in (plain, limited):
-        statements.clear()
-        desk.claim(run_id)
-        desk.ledger.runs.finish(run_id, 1, SUCCESS)
-        counted.append([one for one in statements if not one.startswith(AROUND)])
+    with heard(desk.ledger.engine) as statements:
+        for run_id in (plain, limited):
+            statements.clear()
+            desk.claim(run_id)
+            desk.ledger.runs.finish(run_id, 1, SUCCESS)
+            counted.append([one for one in statements if not one.startswith(AROUND)])
     assert len(counted[0]) == 5, counted[0]
     assert not any(name in one for one in counted[0] for name in ("limits", "holds", "beginnings"))
     assert len(counted[1]) > 5

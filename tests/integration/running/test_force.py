@@ -8,6 +8,8 @@ import signal
 import psutil
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def cancel(stack, run_id: str) -> None:
     services = stack.services
@@ -58,7 +60,6 @@ def living_in_session(session: int) -> list[int]:
     return found
 
 
-@pytest.mark.slow
 def test_a_killed_worker_leaves_no_process_at_work(stack):
     """kill -9 of the main process alone: a child that went on would work beside whoever is given its run."""
     stack.broker()
@@ -83,7 +84,6 @@ def test_a_command_is_asked_before_it_is_killed(shared):
     assert (shared.root / "asked").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGHUP])
 def test_other_signals_that_end_a_worker_are_no_crash(stack, number: signal.Signals):
     """A closed terminal, Ctrl-backslash: its run is handed back, it says goodbye, and the exit code is 0."""
@@ -98,7 +98,6 @@ def test_other_signals_that_end_a_worker_are_no_crash(stack, number: signal.Sign
     assert stack.services.ledger.processes.alive("worker") == []
 
 
-@pytest.mark.slow
 def test_a_run_that_holds_too_much_memory_is_ended(shared):
     """A failure of its own class, tried again as its policy says; the worker goes on."""
     run = shared.ended(shared.run("hungry", "-p", "what=grow")["id"])
@@ -111,7 +110,6 @@ def test_a_run_that_holds_too_much_memory_is_ended(shared):
     assert shared.ended(shared.run("hungry")["id"]).state == "succeeded"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("setting", ["AUTOMATION_RUNS_PER_CHILD=1", "AUTOMATION_MEMORY_PER_CHILD=1MB"])
 def test_children_make_way_for_new_ones(stack, setting: str):
     """After each run here; none is lost on the way."""

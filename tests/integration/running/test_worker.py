@@ -118,14 +118,15 @@ def test_a_stopping_worker_hands_back_what_it_cannot_finish(stack):
 
 def test_a_killed_workers_run_is_done_by_another(stack):
     """kill -9 of the main process: on the same machine nobody waits for the lease."""
-
     stack.broker()
     first = stack.worker()
-    run_id = stack.run("act", "-p", "seconds=3")["id"]
+    (stay := stack.root.parent / "stay").touch()
+    run_id = stack.run("act", "-p", "what=stay")["id"]
     services = stack.services
     stack.eventually(lambda: services.ledger.queries.run(run_id).state == "running")
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
+    stay.unlink()
     stack.worker()
     assert stack.ended(run_id).state == "succeeded"
     assert stack.outcomes(run_id) == ["lost", "succeeded"]

@@ -1,5 +1,6 @@
 """A ledger with runs of every kind, and the pages over it."""
 
+import shutil
 import socket
 import threading
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from automation.ledger.ids import new_id
 from automation.ledger.ledger import Ledger
 from automation.ledger.rows import NewRun
 from automation.ledger.runs import Claimant, Verdict
-from automation.ledger.schema import open_engine, upgrade
+from automation.ledger.schema import open_engine
 from automation.ledger.states import Kind, Outcome, State
 from automation.project.model import Job, Project, Schedule
 from automation.retry import RetryPolicy
@@ -37,10 +38,8 @@ def clock():
 
 
 @pytest.fixture
-def ledger(tmp_path, clock):
-    engine = open_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
-    upgrade(engine)
-    ledger = Ledger(engine, clock)
+def ledger(tmp_path, clock, empty_ledger):
+    ledger = Ledger(open_engine(f"sqlite:///{shutil.copyfile(empty_ledger, tmp_path / 'ledger.db')}"), clock)
     yield ledger
     ledger.close()
 

@@ -28,7 +28,7 @@ def redis_url():
 
 
 @pytest.fixture
-def scheduler_of(tmp_path, utc, redis_url):
+def scheduler_of(tmp_path, utc, redis_url, give_ledger):
     """`scheduler_of(toml)`: a scheduler that leads, and its services; an hour after the activation."""
     made = []
 
@@ -37,7 +37,7 @@ def scheduler_of(tmp_path, utc, redis_url):
         (tmp_path / "schedules" / "a.toml").write_text(text)
         clock = clock_of(utc(2026, 3, 2))
         services = build_services(tmp_path, clock=clock, environ={"AUTOMATION_KEY_PREFIX": tmp_path.name})
-        services.upgraded_ledger()
+        give_ledger(tmp_path)
         app = make_app(services.settings, Endpoints(redis_url, redis_url))
         scheduler = LedgerScheduler(app, services, bell or Bell(), Sight("scheduler"))
         made.extend([scheduler, app, services])

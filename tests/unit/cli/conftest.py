@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -45,26 +44,6 @@ def project(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         (tmp_path / "automation.toml").write_text(request.module.PROJECT)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture(scope="session")
-def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a ledger without a row; made once, since that takes longer than most tests."""
-    services = build_services(tmp_path_factory.mktemp("ledger"), environ={})
-    services.upgraded_ledger()
-    services.close()
-    return services.settings.data / "ledger.db"
-
-
-@pytest.fixture
-def give_ledger(empty_ledger: Path) -> Callable[[Path], None]:
-    """`give_ledger(project)`: it has a ledger from now on."""
-
-    def give(project: Path) -> None:
-        (project / ".automation").mkdir()
-        shutil.copyfile(empty_ledger, project / ".automation" / "ledger.db")
-
-    return give
 
 
 @pytest.fixture

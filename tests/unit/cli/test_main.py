@@ -12,7 +12,8 @@ import pytest
 import typer
 from sqlalchemy.exc import OperationalError
 
-from automation.cli.main import app, global_options_first, main
+from automation.cli.commands import MODULES, command_of, root
+from automation.cli.main import global_options_first, main
 from automation.errors import Refused, ServiceUnavailable
 
 Run = Callable[..., tuple[int, str, str]]
@@ -33,8 +34,8 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
             """Stand beside."""
 
     typed = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
-    typed.callback()(app.registered_callback.callback)
-    monkeypatch.setattr("automation.cli.main.app", typed)
+    typed.callback()(root)
+    monkeypatch.setattr("automation.cli.main.command_of", lambda _word: typer.main.get_command(typed))
     return command
 
 
@@ -127,9 +128,17 @@ def test_global_options_may_stand_behind_the_command(given: list[str], ordered: 
     assert global_options_first(given) == ordered
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_a_command_is_found_whether_all_are_built_or_its_module_alone(module: str) -> None:
+    """What a module registers is what the table says of it."""
+    whole, alone = command_of("").commands, command_of(MODULES[module][0]).commands
+
+    assert set(alone) == set(MODULES[module]) <= set(whole)
+
+
 def test_help_imports_nothing_heavy() -> None:
     """The help is there at once, since no command's libraries are loaded for it."""
-    program = "import sys, automation.cli.main; print([name for name in sys.argv[1:] if name in sys.modules])"
+    program = "import sys; from automation.cli.commands import command_of; command_of(''); print([name for name in sys.argv[1:] if name in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", program, *HEAVY], capture_output=True, text=True, check=True)
 
     assert loaded.stdout.strip() == "[]"

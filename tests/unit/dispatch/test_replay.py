@@ -19,12 +19,12 @@ JOB = '[jobs.books]\nplugin = "shell"\nparams.command = "new"\n'
 
 
 @pytest.fixture
-def services(tmp_path):
+def services(tmp_path, give_ledger):
     """A project with the job books."""
     (tmp_path / "schedules").mkdir()
     (tmp_path / "schedules" / "a.toml").write_text(JOB)
     made = build_services(tmp_path, clock=FrozenClock(NOON), environ={})
-    made.upgraded_ledger()
+    give_ledger(tmp_path)
     yield made
     made.close()
 

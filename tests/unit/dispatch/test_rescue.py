@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from automation.ledger.ids import new_id
 from automation.ledger.ledger import Ledger
 from automation.ledger.rows import NewRun, RunRow
 from automation.ledger.runs import Claimant
-from automation.ledger.schema import open_engine, upgrade
+from automation.ledger.schema import open_engine
 from automation.ledger.states import Kind
 from automation.project.order import RunSpec
 from automation.retry import RetryPolicy
@@ -28,11 +29,9 @@ LEASE = timedelta(seconds=20)
 class Shop:
     """A ledger with a run, and workers that come and go."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, file: Path) -> None:
         self.clock = FrozenClock(NOON)
-        engine = open_engine(f"sqlite:///{path}/ledger.db")
-        upgrade(engine)
-        self.ledger = Ledger(engine, self.clock)
+        self.ledger = Ledger(open_engine(f"sqlite:///{file}"), self.clock)
 
     def queued(self, max_lost: int = 3, **more: Any) -> str:
         spec = RunSpec({}, timedelta(minutes=1), timedelta(seconds=30), RetryPolicy(max_lost=max_lost))
@@ -55,8 +54,8 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    made = Shop(tmp_path)
+def shop(tmp_path: Path, empty_ledger: Path) -> Iterator[Shop]:
+    made = Shop(shutil.copyfile(empty_ledger, tmp_path / "ledger.db"))
     yield made
     made.ledger.close()
 

@@ -1,5 +1,6 @@
 """What the doctor says about ledger, broker, scheduler and workers."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from automation.health.services import (
     check_workers,
 )
 from automation.ledger.rows import ProcessRow
-from automation.ledger.schema import head, open_engine, upgrade
+from automation.ledger.schema import head
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -26,12 +27,8 @@ def process(name, *, seconds_ago=2, **info):
 
 
 @pytest.fixture
-def ledger_url(tmp_path):
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    engine = open_engine(url)
-    upgrade(engine)
-    engine.dispose()
-    return url
+def ledger_url(tmp_path, empty_ledger):
+    return f"sqlite:///{shutil.copyfile(empty_ledger, tmp_path / 'ledger.db')}"
 
 
 def test_a_ledger_that_can_be_written_is_fine(ledger_url):

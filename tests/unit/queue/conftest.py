@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,11 +33,11 @@ plugin = "wrok"
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
+def services(tmp_path: Path, give_ledger: Callable[[Path], None]) -> Iterator[Services]:
     for name, text in {"schedules/a.toml": JOBS, "jobs/work.py": PLUGIN}.items():
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text(text)
     made = build_services(tmp_path, clock=FrozenClock(NOON), environ={"TOKEN": "hunter2hunter2"})
-    made.upgraded_ledger()
+    give_ledger(tmp_path)
     yield made
     made.close()

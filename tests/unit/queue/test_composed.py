@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,13 @@ JOBS = '[jobs.a]\nplugin = "say"\n[jobs.b]\nplugin = "say"\n[jobs.c]\nplugin = "
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
+def services(tmp_path: Path, give_ledger: Callable[[Path], None]) -> Iterator[Services]:
     """A project with three jobs by themselves, and one that follows the first in TOML."""
     for name, text in (("jobs/say.py", PLUGIN), ("schedules/a.toml", JOBS)):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text(text)
     made = build_services(tmp_path, environ={})
-    made.upgraded_ledger()
+    give_ledger(tmp_path)
     yield made
     made.close()
 

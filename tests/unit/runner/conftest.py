@@ -22,13 +22,13 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def services(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Services]:
+def services(request: pytest.FixtureRequest, tmp_path: Path, give_ledger: Callable[[Path], None]) -> Iterator[Services]:
     """Those of a project that has the `FILES` of the tests' own module, if it names any."""
     for name, text in getattr(request.module, "FILES", {}).items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     made = build_services(tmp_path, clock=FrozenClock(NOON), environ={})
-    made.upgraded_ledger()
+    give_ledger(tmp_path)
     yield made
     made.close()
 

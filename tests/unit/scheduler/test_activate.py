@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,9 +32,9 @@ params.command = "true"
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
+def services(tmp_path: Path, give_ledger: Callable[[Path], None]) -> Iterator[Services]:
     made = build_services(tmp_path, clock=FrozenClock(NOON), environ={})
-    made.upgraded_ledger()
+    give_ledger(tmp_path)
     yield made
     made.close()
 

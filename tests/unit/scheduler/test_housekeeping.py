@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -49,12 +49,12 @@ class Bell:
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
+def services(tmp_path: Path, give_ledger: Callable[[Path], None]) -> Iterator[Services]:
     """A project with one job, which has a run that waits."""
     (tmp_path / "schedules").mkdir()
     (tmp_path / "schedules" / "a.toml").write_text('[jobs.books]\nplugin = "shell"\nparams.command = "true"\n')
     made = build_services(tmp_path, clock=FrozenClock(NOON), environ={})
-    made.upgraded_ledger()
+    give_ledger(tmp_path)
     record(made, Request("books", {}))
     yield made
     made.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,11 +30,11 @@ def pass_time(services: Services, **span: float) -> None:
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Services:
+def services(tmp_path: Path, give_ledger: Callable[[Path], None]) -> Services:
     """A project that a scheduler has led with once."""
     made = build_services(tmp_path, clock=FrozenClock(START), environ={})
     declare(made, MINUTELY)
-    made.upgraded_ledger()
+    give_ledger(tmp_path)
     activate(made, made.read_project(), "a scheduler")
     return made
 
@@ -96,12 +97,14 @@ class LeapingClock(FrozenClock):
 
 
 @pytest.mark.parametrize("reads", [1, 5, 8, 10, 11])
-def test_a_clock_that_leaps_in_the_midst_of_a_round_decides_nothing_by_it(tmp_path: Path, reads: int) -> None:
+def test_a_clock_that_leaps_in_the_midst_of_a_round_decides_nothing_by_it(
+    tmp_path: Path, give_ledger: Callable[[Path], None], reads: int
+) -> None:
     """Whatever was looked at just before: in the two hours that may be taken back, nothing is fired."""
     clock = LeapingClock(START)
     services = build_services(tmp_path, clock=clock, environ={})
     declare(services, MINUTELY)
-    services.upgraded_ledger()
+    give_ledger(tmp_path)
     activate(services, services.read_project(), "a scheduler")
     worker = StandIn(services, Bell())
     clock.reads_left = reads
@@ -113,11 +116,13 @@ def test_a_clock_that_leaps_in_the_midst_of_a_round_decides_nothing_by_it(tmp_pa
     assert fired(services) == []
 
 
-def test_before_any_scheduler_has_led_there_is_nothing_to_stand_in_for(tmp_path: Path) -> None:
+def test_before_any_scheduler_has_led_there_is_nothing_to_stand_in_for(
+    tmp_path: Path, give_ledger: Callable[[Path], None]
+) -> None:
     """Which files count has not been said yet."""
     services = build_services(tmp_path, clock=FrozenClock(START), environ={})
     declare(services, MINUTELY)
-    services.upgraded_ledger()
+    give_ledger(tmp_path)
     worker = StandIn(services, Bell())
     worker.fire()
     pass_time(services, minutes=5)

@@ -18,13 +18,14 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def services(tmp_path):
+def services(tmp_path, give_ledger):
     """A ledger with two runs that were missed long ago, of which one stays."""
     (tmp_path / "schedules").mkdir()
     (tmp_path / "automation.toml").write_text("[retention]\nkeep_last = 1\n")
     clock = FrozenClock(NOON)
     services = build_services(tmp_path, clock=clock, environ={})
-    ledger = services.upgraded_ledger()
+    give_ledger(tmp_path)
+    ledger = services.ledger
     common = {"max_attempts": 1, "queue": "default", "priority": 5, "spec": {}, "state": State.MISSED}
     for days in (20, 19):
         at = NOON - timedelta(days=days)

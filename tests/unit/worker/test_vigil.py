@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,10 +18,11 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Services:
+def services(tmp_path: Path, give_ledger: Callable[[Path], None]) -> Services:
     """A project with an active configuration, whose leader reports now; who is given up after 15 s."""
     made = build_services(tmp_path, clock=FrozenClock(START), environ={})
-    ledger = made.upgraded_ledger()
+    give_ledger(tmp_path)
+    ledger = made.ledger
     ledger.occurrences.activate("digest", {}, "s1")
     ledger.processes.report("s1", "scheduler", "here", 1, START, {"leader": True})
     return made
