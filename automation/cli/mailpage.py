@@ -25,7 +25,7 @@ def page(mail: MailRow) -> str:
     lines = [
         f"mail {mail.id} of job {mail.job}: {mail.state}{tries}",
         f"  {printable(mail.response or '', 500)}" if mail.response else "",
-        f"  next try {cell(mail.due_at)}" if mail.state is MailState.TEMPORARY else "",
+        f"  {wait}" if (wait := waits(mail)) else "",
         f"  for {mail.recipient}, through {mail.server}, run {mail.run_id}",
         "",
         *(f"{name}: {printable(str(message[name]), 500)}" for name in ("From", "To", "Cc", "Subject", "Date", "Message-ID")
@@ -39,6 +39,15 @@ def page(mail: MailRow) -> str:
     return "\n".join(_printable_lines(kept)).rstrip()
 
 
+def waits(mail: MailRow) -> str:
+    """Until when it waits, where it was told to."""
+    if mail.state is MailState.TEMPORARY:
+        return f"next try {cell(mail.due_at)}"
+    if mail.state is MailState.GATHERED:
+        return f"its digest {mail.digest} closes {cell(mail.due_at)}"
+    return f"leaves {cell(mail.due_at)}" if mail.state is MailState.QUEUED and mail.due_at > mail.created_at else ""
+
+
 def captured_line(mail: MailRow) -> str:
     """A captured mail in a few lines: number, when, to whom, subject, and how it begins."""
     text = [line.strip() for line in text_of(read(mail.message)).splitlines() if line.strip()]
@@ -48,7 +57,8 @@ def captured_line(mail: MailRow) -> str:
 
 def preview_file(data: Path, mail: MailRow) -> Path:
     """The page of a mail, written into the data folder."""
-    note = f"Mail {mail.id} to {mail.recipient}: {mail.state}. {mail.response or ''}"
+    said = mail.response or ""
+    note = f"Mail {mail.id} to {mail.recipient}: " + (said if said.startswith(mail.state) else f"{mail.state}. {said}")
     path, _, _ = write_file(data / "preview", f"mail-{mail.id}.html", preview(mail.message, note=note.strip()).encode())
     return path
 

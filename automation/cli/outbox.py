@@ -36,13 +36,23 @@ def list_mails(
     as_json: Json = False,
 ) -> None:
     """List mails, newest first."""
+    from automation.cli.mailpage import waits
     from automation.cli.opening import open_services
     from automation.cli.output import choose, emit
     from automation.ledger.states import MailState
 
     wanted = [choose("state", one, [str(known) for known in MailState]) for one in state or ()]
     mails = open_services(context).ledger.outbox.list(states=wanted, job=job, recipient=to, limit=limit)
-    rows = [mail.as_json() if as_json else {**mail.as_json(), "created_at": mail.created_at} for mail in mails]
+    rows = [
+        mail.as_json()
+        if as_json
+        else {
+            **mail.as_json(),
+            "created_at": mail.created_at,
+            "response": "; ".join(filter(None, [mail.response, waits(mail)])),
+        }
+        for mail in mails
+    ]
     columns = ("id", "recipient", "subject", "state", "created_at", "response")
     emit(rows, as_json=as_json, columns=columns, spare=("created_at",), empty="No mails yet")
 

@@ -87,6 +87,24 @@ def test_a_mail_is_shown_as_text_and_as_a_page(run: Run, mails: Path) -> None:
     assert "&lt;b&gt;Hello&lt;/b&gt;" in page
 
 
+@pytest.mark.parametrize(("state", "words"), [("gathered", "its digest noon closes 20"), ("queued", "leaves 20")])
+def test_a_mail_that_waits_says_until_when(run: Run, mails: Path, state: str, words: str) -> None:
+    """In the list and alone."""
+    services = build_services(mails, environ={})
+    with services.ledger.engine.begin() as connection:
+        later = {
+            "state": state,
+            "digest": "noon",
+            "response": None,
+            "due_at": services.clock.now() + timedelta(hours=1),
+        }
+        connection.execute(outbox.update().where(outbox.c.id == 2).values(**later))
+    services.close()
+
+    assert words in run("outbox", "show", "2")[1]
+    assert words in " ".join(run("outbox", "list")[1].split())
+
+
 def test_the_mailbox_holds_what_was_captured(run: Run, mails: Path) -> None:
     """Who would have got what; and that nothing left is said."""
     code, out, said = run("mailbox")

@@ -115,6 +115,32 @@ def test_what_comes_as_it_closes_is_in_the_next(services: Services, left: Callab
     assert close_digests(services) == 1
 
 
+def test_a_mail_of_html_is_shown_as_that(
+    services: Services, left: Callable[..., None], running: Callable[..., RunRow]
+) -> None:
+    """Its body in the digest's own page, and not the text that stands beside it; what it escaped stays so."""
+    left("plain", "ann@example.com")
+    run = running()
+    mails = Mails(services.clock, run, lambda _server: "robot@example.com", digests=services.digests)
+    message = EmailMessage()
+    message["To"], message["Subject"] = "ann@example.com", "<i>rich"
+    message.set_content("Look at **it**")
+    page = '<html><body><div class="sheet" style="x">Look at <b>it</b> &lt;script&gt;</div></body></html>'
+    message.add_alternative(page, subtype="html")
+    mails.add(message, "1", digest="daily")
+    services.ledger.runs.finish(run.id, 1, Verdict(Outcome.SUCCEEDED, State.SUCCEEDED, mails=mails.rows))
+    later(services, DAY)
+    close_digests(services)
+
+    [mail] = mails_of(services, MailState.QUEUED)
+    made = message_from_bytes(mail.message, policy=default)
+    source = made.get_body(("html",)).get_content()
+    assert "<div>Look at <b>it</b> &lt;script&gt;</div>" in source
+    assert ("**" in source, source.count("<body"), source.count("<div")) == (False, 1, 2)
+    assert "&lt;i&gt;rich</h2>" in source
+    assert "Look at **it**" in made.get_body(("plain",)).get_content()
+
+
 def test_one_that_is_cancelled_is_not_in_it(services: Services, left: Callable[..., None]) -> None:
     """And a digest that nobody declares is told with the nearest name."""
     left("Prices fell", "ann@example.com")
