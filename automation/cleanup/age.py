@@ -9,6 +9,7 @@ Values without an offset are wall time in the rule's zone; where a clock is set 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -154,6 +155,11 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
+def _day_or_text(value: Any) -> str | None:
+    """A date that stood for its whole day, as it is written."""
+    return None if value is None else re.sub(r" 23:59:59\.999(999)?$", "", str(value))
+
+
 def _dates(column: Element, dialect: str, zone: ZoneInfo) -> Age:
     finite = _finite(column, dialect)
     return Age(
@@ -197,7 +203,7 @@ def _iso_text(column: Element, dialect: str, zone: ZoneInfo) -> Age:
         return value < sa.case((marked, _iso(cutoff, None)), else_=_iso(cutoff, zone))
 
     shape = text.regexp_match(_ISO_TEXT)
-    return Age(f"ISO text in {zone.key}", column, shape, shape, value, before, _text)
+    return Age(f"ISO text in {zone.key}", column, shape, shape, value, before, _day_or_text)
 
 
 def _sqlite_text(column: Element, zone: ZoneInfo) -> Age:
@@ -215,7 +221,7 @@ def _sqlite_text(column: Element, zone: ZoneInfo) -> Age:
         return value < sa.case((marked, _iso(cutoff, None, "milliseconds")), else_=_iso(cutoff, zone, "milliseconds"))
 
     readable = sa.and_(shape, value.is_not(None))
-    return Age(f"ISO text in {zone.key}", column, shape, readable, sa.case((shape, value)), before, _text)
+    return Age(f"ISO text in {zone.key}", column, shape, readable, sa.case((shape, value)), before, _day_or_text)
 
 
 def _iso(cutoff: datetime, zone: ZoneInfo | None, precision: str = "microseconds") -> Element:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from automation.cleanup.connection import among
 from automation.cleanup.family import Family, source_clause
+from automation.cleanup.hook import Before, allowed
 from automation.cleanup.references import Name, Reference
 from automation.cleanup.rows import Rows
 from automation.cleanup.schema import Target
@@ -33,10 +34,11 @@ class Changed(Exception):
 
 @dataclass(frozen=True)
 class Batch:
-    """What went: rows of the root, and of its children by table."""
+    """What went: rows of the root, and of its children by table; `kept`: rows that `before` did not let go."""
 
     rows: int
     children: dict[str, int] = field(default_factory=dict)
+    kept: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,23 @@ class Batcher:
     along: the columns of the root to walk along.
     keep: given the rows of each table before they go; None where nothing is archived.
     by_key: delete by a list of keys, since the rule looks at other rows of the same table.
+    before: asked about the rows of the root before they are kept and go.
     """
 
     def __init__(
-        self, family: Family, along: tuple[str, ...], dialect: str, keep: Keep | None, *, by_key: bool = False
+        self,
+        family: Family,
+        along: tuple[str, ...],
+        dialect: str,
+        keep: Keep | None,
+        *,
+        by_key: bool = False,
+        before: Before | None = None,
     ) -> None:
-        self.family, self.dialect, self.keep = family, dialect, keep
+        self.family, self.dialect, self.keep, self.before = family, dialect, keep, before
         self.walk = Walk(family.root, along, self._now())
         self.leaves_first = bool(family.own(family.root))
-        self.by_key = by_key or self.leaves_first
+        self.by_key = by_key or self.leaves_first or before is not None
         cascades = any(key.on_delete == "CASCADE" for key in family.outside())
         self.plain = not (family.children or cascades or keep or self.by_key)
 
@@ -78,7 +88,7 @@ class Batcher:
     def _statements(self) -> dict[bool, _Statements]:
         """By whether a stretch has a start."""
         root = self.family.root
-        names = (*root.types, *root.key) if self.keep else root.key
+        names = (*root.types, *root.key) if self.keep or self.before else root.key
         names = tuple(dict.fromkeys((*names, *self._wanted(root))))
         read = sa.select(*(root.exact(name).label(name) for name in names)).select_from(root.clause)
         found = {}
@@ -112,6 +122,8 @@ class Batcher:
             return Batch(0)
         if len(rows) > most:
             raise Changed(f"more rows came to be meant than the {most:,} that were counted")
+        found = len(rows)
+        rows = allowed(self.before, rows) if self.before else rows
         going = self._going(connection, rows)
         gone = {
             child.name.table: self._delete_child(connection, child, going) for child in reversed(self.family.children)
@@ -122,7 +134,7 @@ class Batcher:
         else:
             deleted = connection.execute(statements.delete, values).rowcount
         self._must_be(deleted, len(rows))
-        return Batch(len(rows), gone)
+        return Batch(len(rows), gone, found - len(rows))
 
     def copy(self, connection: sa.Connection, stretch: Stretch) -> None:
         """Give the archive what would go of a stretch by now; nothing goes yet. Raises GiveUp."""

@@ -48,8 +48,10 @@ class Mark:
     Parameters
     ----------
     place: the cursor: key values of the last row of the last batch; None before the first and after a whole pass.
+    along: the columns that these are values of.
     deleted: rows of the root; `children` those of other tables, by name.
     archived: what the archive needs to go on, by file or table.
+    kept: rows of the root that a plugin's own Python did not let go.
     done: the sweep has ended, its archive too; another attempt of the run has only to tell of it.
     """
 
@@ -58,7 +60,9 @@ class Mark:
     batches: int = 0
     children: dict[str, int] = field(default_factory=dict)
     archived: dict[str, Any] = field(default_factory=dict)
+    kept: int = 0
     done: bool = False
+    along: tuple[str, ...] = ()
 
 
 class Checkpoint:
@@ -122,14 +126,17 @@ class Checkpoint:
         self.recorded = True
         counts = loads_counts(row.counts)
         place = None if row.place is None else tuple(loads(row.place))
-        children, archived = counts.get("children", {}), counts.get("archived", {})
-        return Mark(place, row.deleted, row.batches, children, archived, bool(row.done))
+        return Mark(
+            place, row.deleted, row.batches, counts.get("children", {}), counts.get("archived", {}),
+            counts.get("kept", 0), bool(row.done), tuple(counts.get("along", ())),
+        )  # fmt: skip
 
     def write(self, connection: sa.Connection, mark: Mark) -> None:
         """Put the mark into the transaction of its batch."""
         if not self.recorded:
             return
-        counts = json.dumps({"children": mark.children, "archived": mark.archived})
+        told = {"children": mark.children, "archived": mark.archived, "kept": mark.kept, "along": mark.along}
+        counts = json.dumps(told)
         values = {
             "place": None if mark.place is None else dumps(mark.place), "deleted": mark.deleted, "counts": counts,
             "batches": mark.batches, "updated_at": self._now.isoformat(), "done": mark.done,

@@ -26,6 +26,7 @@ from automation.cleanup.batch import Batcher
 from automation.cleanup.checkpoint import Checkpoint
 from automation.cleanup.connection import Session, session, transaction
 from automation.cleanup.counting import rows_of
+from automation.cleanup.hook import Before
 from automation.cleanup.pace import Pacer
 from automation.cleanup.plan import Plan, make_plan
 from automation.cleanup.replicas import Replicas, replica_engines
@@ -54,6 +55,7 @@ class Work:
     former: rows that the last runs found, by rule.
     folder: where the folders of archives start; `databases`: their engines by name.
     marks: a folder of ours for how far a sweep came, where the database lets no table be made for it.
+    before: asked about the rows of each batch before they go; see `hook`.
     """
 
     now: datetime
@@ -67,6 +69,7 @@ class Work:
     folder: Path = Path()
     databases: Callable[[str], sa.Engine] = sa.create_engine
     marks: Path | None = None
+    before: Before | None = None
 
 
 def clean(engine: sa.Engine, params: CleanupParams, work: Work) -> dict[str, Any]:
@@ -108,8 +111,8 @@ def _one(engine: sa.Engine, params: CleanupParams, rule: Rule, number: int, work
     swept = _swept(engine, params, plan, number, work)
     if not (swept.complete or swept.stopped or swept.was_done):
         work.log.warning(
-            "%s of %s were deleted; the others refer to each other in a circle",
-            f"{swept.deleted:,}", count(plan.matched, "row"),
+            "%s of %s were deleted; %s", f"{swept.deleted:,}", count(plan.matched, "row"),
+            "rows that were kept refer to others" if swept.kept else "the others refer to each other in a circle",
         )  # fmt: skip
     upkeep = keep_up(engine, plan.family.members, params.after, work.log) if params.after and swept.deleted else []
     with transaction(engine, writes=False) as connection:
@@ -138,7 +141,7 @@ def _swept(engine: sa.Engine, params: CleanupParams, plan: Plan, number: int, wo
             return Swept()
         archive = archive_to(engine, params, plan.family.members, number, work)
         keep = archive.keep if archive is not None else None
-        batcher = Batcher(plan.family, plan.along, dialect, keep, by_key=plan.meaning.looks_around)
+        batcher = Batcher(plan.family, plan.along, dialect, keep, by_key=plan.meaning.looks_around, before=work.before)
         teller = Teller(work.log, work.clock, work.progress)
         swept = Sweep(
             one, batcher, checkpoint, pacer, most=plan.matched, clock=work.clock, archive=archive,

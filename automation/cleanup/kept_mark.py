@@ -36,7 +36,8 @@ class KeptMark:
         if not self._path.exists():
             return None
         found: dict[str, Any] = json.loads(self._path.read_text("utf-8"))
-        return found | {"place": None if found["place"] is None else tuple(loads(found["place"]))}
+        place = None if found["place"] is None else tuple(loads(found["place"]))
+        return found | {"place": place, "along": tuple(found.get("along", ()))}
 
     def save(self, mark: dict[str, Any]) -> None:
         """In place of what was there, whole or not at all."""

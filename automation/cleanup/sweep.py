@@ -7,7 +7,7 @@ Never: deletes a row that the rule does not mean at that moment, or more rows th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ class Swept:
 
     Parameters
     ----------
-    children: deleted rows by table.
+    children: deleted rows by table; `kept`: those that a plugin's own Python did not let go.
     stopped: why it ended between two batches; None when nothing is left that it could do.
     asked: it was somebody who asked it to stop.
     complete: False when it was stopped, or rows were left that refer to each other.
@@ -48,6 +48,7 @@ class Swept:
     deleted: int = 0
     batches: int = 0
     children: dict[str, int] = field(default_factory=dict)
+    kept: int = 0
     stopped: str | None = None
     asked: bool = False
     complete: bool = True
@@ -88,7 +89,8 @@ class Sweep:
         self.wait_for_replicas = wait_for_replicas
         self.root = batcher.family.root
         # SQLite's one lock keeps all others out; they need not wait for the archive's disk.
-        self.ahead = archive is not None and archive.writes_ahead and batcher.dialect == "sqlite"
+        by_itself = batcher.dialect == "sqlite" and batcher.before is None
+        self.ahead = by_itself and archive is not None and archive.writes_ahead
 
     def run(self) -> Swept:
         """Delete until nothing is left that the rule means and the plan counted.
@@ -97,6 +99,9 @@ class Sweep:
         """
         began, mark = self.clock.monotonic(), self.checkpoint.open()
         swept = Swept(recorded=self.checkpoint.recorded, before=mark.deleted, was_done=mark.done)
+        if mark.along != self.batcher.walk.names:
+            # Fewer rows are left than an earlier attempt found, so that another index serves better: from its beginning.
+            mark.place, mark.kept, mark.along = None, 0, self.batcher.walk.names
         for child in self.batcher.family.children:
             mark.children.setdefault(child.name.table, 0)
         if mark.done:
@@ -106,6 +111,7 @@ class Sweep:
         else:
             self._to_the_end(mark, swept)
         swept.deleted, swept.batches, swept.children = mark.deleted, mark.batches, dict(mark.children)
+        swept.kept = mark.kept
         swept.seconds = self.clock.monotonic() - began
         return swept
 
@@ -122,7 +128,7 @@ class Sweep:
                 self.archive.roll_back()
                 if not over:
                     self.archive.pause()
-        if self.batcher.leaves_first and mark.deleted - swept.before < self.most:
+        if self.batcher.leaves_first and mark.deleted - swept.before + mark.kept < self.most:
             swept.complete = False
         if not over:
             return
@@ -144,7 +150,7 @@ class Sweep:
             if batch is None:
                 if mark.place is None or not (self.batcher.leaves_first and in_this_pass):
                     break
-                mark.place, in_this_pass = None, 0
+                mark.place, mark.kept, in_this_pass = None, 0, 0
                 continue
             in_this_pass += batch.rows
             self.progress(mark.deleted, swept.before + self.most)
@@ -165,7 +171,7 @@ class Sweep:
                     raise _locked(error, self.root.name.table) from error
                 if error.connection_invalidated and self.checkpoint.recorded:
                     # The commit may have been heard and its answer lost; the mark says which.
-                    mark.__dict__.update(self.checkpoint.open().__dict__)
+                    mark.__dict__.update(replace(self.checkpoint.open(), along=mark.along).__dict__)
             if self.archive is not None:
                 self.archive.roll_back()
             self.pacer.shrink()
@@ -202,7 +208,10 @@ class Sweep:
 
 def _moved(mark: Mark, stretch: Stretch, batch: Batch, archived: dict[str, Any]) -> Mark:
     children = {name: rows + batch.children.get(name, 0) for name, rows in mark.children.items()}
-    return Mark(stretch.end, mark.deleted + batch.rows, mark.batches + 1, children, archived)
+    return replace(
+        mark, place=stretch.end, deleted=mark.deleted + batch.rows, batches=mark.batches + 1, children=children,
+        archived=archived, kept=mark.kept + batch.kept,
+    )  # fmt: skip
 
 
 def persistently(what: Callable[[], None], table: str, clock: Clock, again: Callable[[BaseException], None]) -> None:

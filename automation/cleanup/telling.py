@@ -55,6 +55,7 @@ def result_of(plan: Plan, swept: Swept, remaining: int) -> dict[str, Any]:
         "children": swept.children if swept.batches else dict.fromkeys(plan.children, 0),
         "matched_children": dict(plan.children),
         "detached": dict(plan.detached),
+        "kept": swept.kept,
         "batches": swept.batches,
         "archived": dict(swept.archived),
         "files": [str(path) for path in swept.files],

@@ -91,6 +91,9 @@ class Context:
     cache: Path | None = field(default=None, repr=False, kw_only=True)
     data: Path | None = field(default=None, repr=False, kw_only=True)
     scraper_maker: Callable[[Context], Scraper] | None = field(default=None, repr=False, kw_only=True)
+    cleaner: Callable[[Context, dict[str, Any], Any], dict[str, Any]] | None = field(
+        default=None, repr=False, kw_only=True
+    )
 
     def database(self, name: str | None = None, *, read_only: bool = False) -> Engine:
         """The engine of a database named in automation.toml, or of an SQLAlchemy URL; None is `data.db`."""
@@ -170,6 +173,26 @@ class Context:
         Raises JobFailed as the plugin does. In `async def`, write `await asyncio.to_thread(ctx.crawl, …)`.
         """
         return self._scraper.crawl(params, each=each, parse=parse, columns=columns)
+
+    def clean(
+        self,
+        *,
+        before: Callable[[list[dict[str, Any]]], Iterable[dict[str, Any]] | None] | None = None,
+        **params: Any,
+    ) -> dict[str, Any]:
+        """A clean-up as the plugin `cleanup` does it, with a word of yours on each row; returns its result.
+
+        Parameters
+        ----------
+        before: gets the rows of each batch as dicts, before they are copied and deleted, in the transaction that deletes
+            them; returns those that may go, or None for all. It is not called for a plan.
+        params: of the plugin `cleanup`, named as in TOML.
+
+        Raises JobFailed, GiveUp and Snooze as the plugin does. In `async def`, write `await asyncio.to_thread(ctx.clean, …)`.
+        """
+        if self.cleaner is None:
+            raise InvalidInput("This context was made by hand and cannot clean up; give it a cleaner")
+        return self.cleaner(self, params, before)
 
     @cached_property
     def _scraper(self) -> Scraper:

@@ -243,6 +243,7 @@ def _prepare(
         cache=settings.data / "cache" / "pages",
         data=settings.data,
         scraper_maker=lambda context: closing.enter_context(_scraper(context)),
+        cleaner=_clean,
     )
     return _Work(context, mails, state, http, upstream)
 
@@ -257,6 +258,12 @@ def _scraper(context: Context) -> Scraper:
     from automation.scraping.python import Scraper
 
     return Scraper(context)
+
+
+def _clean(context: Context, params: dict[str, Any], before: Any) -> dict[str, Any]:
+    from automation.cleanup.runs import from_python
+
+    return from_python(context, params, before)
 
 
 def masked(services: Services, verdict: Verdict) -> Verdict:

@@ -37,7 +37,7 @@ def sweep() -> Callable[..., dict[str, Any]]:
     def run(engine: sa.Engine, *, now: datetime = NOW, **params: Any) -> dict[str, Any]:
         hooks = {
             name: params.pop(name)
-            for name in ("cancelled", "progress", "clock", "key", "folder", "databases", "marks")
+            for name in ("cancelled", "progress", "clock", "key", "folder", "databases", "marks", "before")
             if name in params
         }
         if not params.keys() & {"rules", "keep_last", "orphans_of", "duplicates_by", "soft_deleted"}:

@@ -181,6 +181,24 @@ class CleanupContract:
         assert (result["deleted"], result["complete"]) == (1, False)
         assert (ids(shop, "shop_order"), ids(shop, "line")) == ([2, 3, 4, 5, 6], [12, 13, 14])
 
+    def test_attempt_that_finds_fewer_rows_goes_on_along_another_index(self, engine: sa.Engine, sweep: Sweep) -> None:
+        """With a small rest the index of the age serves better; the place of an attempt that died is none there."""
+        rows = ", ".join(f"({9 - n}, '20{20 if n < 3 else 24}-01-0{n + 1}')" for n in range(9))
+        execute(
+            engine,
+            f"CREATE TABLE t (id INTEGER PRIMARY KEY, made DATE); CREATE INDEX by_made ON t (made); INSERT INTO t VALUES {rows}",
+        )
+
+        def dies(done: int, _total: int) -> None:
+            if done == 2:
+                raise MemoryError
+
+        with pytest.raises(MemoryError):
+            sweep(engine, table="t", key="run", batch=1, progress=dies)
+        result = sweep(engine, table="t", key="run", batch=1)
+
+        assert (result["deleted"], result["remaining"]) == (3, 6)
+
     def test_row_that_changes_meanwhile_is_judged_as_it_is(self, shop: sa.Engine, sweep: Sweep) -> None:
         """An order that became young after the plan stays with its lines; the count is of what went."""
 
@@ -356,6 +374,7 @@ class CleanupContract:
 
         assert ids(engine, "t") == [2, 4, 5, 7, 9, 10, 11, 12, 13, 14, 15, 16]
         assert (result["unreadable"], result["without_date"]) == (7, 1)
+        assert (result["oldest"][:21], result["newest"]) == ("2021-12-31 22:59:59.9", "2021-12-31")
 
     @pytest.mark.parametrize(("unit", "factor"), [("s", 1), ("ms", 1000), ("us", 1_000_000)])
     def test_numbers_count_from_1970_in_their_unit(
@@ -406,6 +425,34 @@ class CleanupContract:
             "by_made"
             in sweep(engine, table="t", older_than={"column": "made", "before": "2002-01-01"}, dry_run=True)["access"]
         )
+
+    def test_rows_are_asked_about_before_they_go(self, shop: sa.Engine, sweep: Sweep) -> None:
+        """A plugin's own Python gets whole rows, batch by batch; what it keeps stays with its children, and is counted."""
+        asked: list[tuple[int, str]] = []
+
+        def before(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            asked.extend((row["id"], row["state"]) for row in rows)
+            return [row for row in rows if row["state"] == "done"]
+
+        result = sweep(
+            shop, table="shop_order", children=["line_tax", "line"], batch=1, before=before, archive={"table": "old"}
+        )
+
+        assert (asked, result["kept"], result["complete"]) == ([(1, "done"), (2, "open")], 1, True)
+        assert (result["deleted"], result["children"], result["archived"]["shop_order"]) == (
+            1,
+            {"line": 2, "line_tax": 2},
+            1,
+        )
+        assert (ids(shop, "shop_order"), ids(shop, "line"), ids(shop, "old")) == ([2, 3, 4, 5, 6], [12, 13, 14], [1])
+
+    def test_rows_that_refer_to_each_other_are_asked_about_too(self, engine: sa.Engine, sweep: Sweep) -> None:
+        """A leaf that is kept keeps what it refers to, which is no circle."""
+        execute(engine, self.tree("(1, NULL, '2020-01-01'), (2, 1, '2020-01-01'), (3, 1, '2020-01-01')"))
+
+        result = sweep(engine, table="tree", before=lambda rows: [row for row in rows if row["id"] != 2])
+
+        assert (ids(engine, "tree"), result["deleted"], result["kept"], result["complete"]) == ([1, 2], 1, 1, False)
 
     def test_empty_table_is_clean(self, engine: sa.Engine, sweep: Sweep) -> None:
         """Nothing to do is a success."""

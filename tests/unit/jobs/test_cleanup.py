@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from automation.cleanup.runs import from_python
 from automation.database import make_engine
-from automation.errors import GiveUp, Snooze
+from automation.errors import GiveUp, InvalidInput, JobFailed, Snooze
+from automation.plugin import Context
 
 Do = Callable[..., dict[str, Any]]
 
@@ -99,3 +101,35 @@ def test_many_more_rows_than_ever_are_refused(do: Do, asked: dict[str, Any], mon
         GiveUp, match=r"6 rows of 'visit' would go, more than guard\.max_drift = 5 times the 1 that went"
     ):
         do("cleanup", ctx={**asked, "state": state}, unattended=True, **rule)
+
+
+def test_own_python_has_the_last_word(asked: dict[str, Any], context: Callable[..., Context], kept: Any) -> None:
+    """`ctx.clean` plans first and asks nobody; approved, it lets go what `before` gives back, each call by itself."""
+    asked.pop("calls")
+    ctx = context(**asked, cleaner=from_python)
+    rule = {"table": "visit", "older_than": {"column": "made", "age": "12h"}}
+    seen: list[Any] = []
+
+    held = ctx.clean(before=seen.extend, **rule)
+    assert (held["matched"], held["deleted"], seen, kept.plans) == (2, 0, [], {held["plan"]: held})
+    kept.approvals.add(held["plan"])
+    with pytest.raises(JobFailed, match=r"before gave \{'id': 1\}; give back rows that it got"):
+        ctx.clean(before=lambda _rows: [{"id": 1}], **rule)
+    result = ctx.clean(before=lambda rows: rows[:1], **rule)
+    assert (result["deleted"], result["kept"], result["remaining"]) == (1, 1, 1)
+    assert ctx.clean(before=lambda _rows: None, **rule, unattended=True, max_rows=5)["deleted"] == 1
+    assert list(ctx.state["matched"]) == [result["plan"], ctx.clean(**rule, max_rows=5, dry_run=True)["plan"]]
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"table": "visit"}, "ctx.clean: parameters: Value error, nothing says which rows"),
+        ({"tabel": "visit"}, "tabel: Extra inputs"),
+        ({"files": {"folder": "logs", "age": "1d"}}, "'before' is for rows"),
+    ],
+)
+def test_own_python_is_told_what_is_wrong(context: Callable[..., Context], params: dict[str, Any], said: str) -> None:
+    """Parameters are those of the plugin."""
+    with pytest.raises(InvalidInput, match=said):
+        context(cleaner=from_python).clean(before=lambda _rows: None, **params)
