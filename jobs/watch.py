@@ -12,7 +12,7 @@ from typing import Any
 from automation import Context, Skip, plugin
 from automation.net import status_failure
 from automation.scraping.watch import WatchParams
-from automation.text import printable
+from automation.text import one_line, printable
 
 
 @plugin("watch", backfillable=False)
@@ -33,13 +33,15 @@ def watch(ctx: Context, params: WatchParams) -> dict[str, Any]:
     last = versions.last(ctx.run_id)
     old = last[0] if last else None
     change = compare(params.kind, old, new) if old is not None and old != new else None
-    if old is not None and change is not None and not change.lines:
-        change, new = None, old  # the rows of a table in another order are the same rows
-    if old != new and not ctx.dry_run:
+    # The rows of a table in another order are the same rows.
+    if old is not None and not (change and change.lines):
+        raise Skip("nothing has changed")
+    if not ctx.dry_run:
         versions.keep(ctx.run_id, ctx.nominal_time, new, params.versions)
     found = met(params, old, new, change.share if change else 0.0)
     if not found:
-        raise Skip(_why_not(last is None, old == new))
+        ctx.log.info("Seen of %s: %s", printable(params.url, 200), one_line(new, 200) or "nothing")
+        raise Skip(_why_not(first=old is None, dry=ctx.dry_run))
     # At the first look there is nothing to subtract; whoever is told gets to read what was found all the same.
     diff = change.text if change else f"+ {new}" if params.value is not None else "\n".join(found)
     if not ctx.dry_run:
@@ -56,10 +58,9 @@ def watch(ctx: Context, params: WatchParams) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _why_not(first: bool, same: bool) -> str:
-    if first:
-        return "the first look: kept to compare with"
-    return "nothing has changed" if same else "changed, but not as when says; kept to compare with"
+def _why_not(*, first: bool, dry: bool) -> str:
+    how = "the first look" if first else "changed, but not as when says"
+    return f"{how}; nothing is kept of a dry run" if dry else f"{how}{':' if first else ';'} kept to compare with"
 
 
 def _what(params: WatchParams) -> str:

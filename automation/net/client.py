@@ -19,7 +19,7 @@ from automation.net.failures import told_as_failure
 from automation.net.guard import Guard
 from automation.net.limits import Limits
 from automation.net.response import Response
-from automation.net.rules import Hop, base_headers, cookie_jar, first_hop, has_body, next_hop
+from automation.net.rules import Hop, base_headers, cookie_jar, first_hop, has_body, next_hop, told_with_origin
 from automation.net.transport import GuardedTransport, deadline
 
 
@@ -138,7 +138,7 @@ class Client:
     ) -> Response | Hop:
         url = str(hop.url)
         client = self._client()
-        with told_as_failure(url):
+        with told_as_failure(url), told_with_origin(hop.origin):
             request = client.build_request(hop.method, hop.url, timeout=_timeouts(limits), **hop.options)
             answer = client.send(request, auth=auth, stream=True, follow_redirects=False)
             try:

@@ -30,6 +30,7 @@ _CLASSES = {
     451: FailureClass.BLOCKED,
 }
 _HINTS = {
+    304: "it says that nothing has changed, which nobody asked",
     401: "it asks for credentials; set auth",
     403: "it refuses this client",
     404: "there is no such page; look at the URL",
@@ -41,12 +42,20 @@ _HINTS = {
 def status_failure(method: str, url: str, status: int, headers: httpx.Headers, now: datetime) -> JobFailed:
     """The failure that a status stands for, `retry_after` filled from Retry-After where the server gives one."""
     default = FailureClass.TRANSPORT if status >= 500 else FailureClass.CONFIG
-    hint = f": {_HINTS[status]}" if status in _HINTS else ""
+    known = _HINTS.get(status) or (_led_astray(headers) if 300 <= status < 400 else "")
+    hint = f": {known}" if known else ""
     return JobFailed(
         f"{method} {printable(mask_urls(url), 200)} answered {status}{hint}",
         _CLASSES.get(status, default),
         code=f"http:{status}",
         retry_after=retry_after(headers, now),
+    )
+
+
+def _led_astray(headers: httpx.Headers) -> str:
+    target = headers.get("location")
+    return (
+        f"it leads to {printable(target, 100)}, in a way that is not followed" if target else "it does not say where to"
     )
 
 
@@ -95,7 +104,8 @@ def told_as_failure(url: str) -> Iterator[None]:
         raise _transport(url, f"did not answer in time ({type(error).__name__})", "timeout") from error
     except (httpcore.RemoteProtocolError, httpx.RemoteProtocolError) as error:
         cut = "without sending complete message body" in str(error) or "incomplete chunked read" in str(error)
-        raise _transport(url, f"broke off or broke HTTP: {error}", "truncated" if cut else "protocol") from error
+        told = str(error).replace("Receive buffer too long", "its headers are longer than 100 kB")
+        raise _transport(url, f"broke off or broke HTTP: {told}", "truncated" if cut else "protocol") from error
     except (httpcore.NetworkError, httpx.NetworkError) as error:
         raise _connection(url, error) from error
     except (httpcore.ProtocolError, httpx.TransportError, httpx.DecodingError, ssl.SSLError, OSError) as error:

@@ -19,7 +19,7 @@ from automation.net.failures import told_as_failure
 from automation.net.guard import Guard
 from automation.net.limits import Limits
 from automation.net.response import Response
-from automation.net.rules import Hop, base_headers, basic, cookie_jar, first_hop, has_body, next_hop
+from automation.net.rules import Hop, base_headers, basic, cookie_jar, first_hop, has_body, next_hop, told_with_origin
 
 Before = Callable[[str], Awaitable[None]]
 #: From here on httpx's own pool costs more than the requests.
@@ -91,7 +91,7 @@ class Fetcher:
             if before is not None:
                 await before(str(hop.url))
             began = self._clock.monotonic()
-            with told_as_failure(str(hop.url)):
+            with told_as_failure(str(hop.url)), told_with_origin(hop.origin):
                 async with asyncio.timeout(left):
                     answer = await self._one(
                         hop, limits, auth if hop.authorised else None, began, follow=follow_redirects

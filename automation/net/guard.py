@@ -37,6 +37,8 @@ _V4_IN_V6 = tuple(IPv6Network(text) for text in ("::/96", "::ffff:0:0/96", "::ff
 #: What some resolvers take for an address and others for a name: 2130706433, 0x7f.1, 127.1, 010.0.0.1.
 _NUMBER = re.compile(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*\.?", re.IGNORECASE)
 _PLAIN = re.compile(r"(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}")
+#: `shop.example/lamps` and `localhost:8000/`, as browsers take them; the second looks like a scheme.
+_NO_SCHEME = re.compile(r"[\w-]+(?:\.[\w-]+)+(?:[:/?]|$)|localhost(?:[:/?]|$)")
 _BAD_IN_URL = re.compile(r"[\x00-\x20\x7f\\]")
 
 
@@ -158,6 +160,8 @@ def check_url(text: str) -> httpx.URL:
         port = url.port
     except (httpx.InvalidURL, ValueError, UnicodeError) as error:
         raise _bad(f"'{_url(text)}' is not a URL ({error}); write one such as https://example.com/page") from error
+    if _NO_SCHEME.match(text) and "@" not in text:
+        raise _bad(f"'{_url(text)}' does not say how it is asked for; write https://{_url(text)}")
     if url.scheme not in ("http", "https"):
         raise _bad(f"'{_url(text)}': only http:// and https:// are fetched; write one such as https://example.com/page")
     if not url.host:
@@ -170,7 +174,7 @@ def check_url(text: str) -> httpx.URL:
 
 
 def _url(text: str) -> str:
-    return printable(re.sub(r"//[^/@]*@", "//***@", text), 200)
+    return printable(re.sub(r"(^|//)[^/@]*@", r"\1***@", text), 200)
 
 
 def _bad(message: str) -> JobFailed:

@@ -164,7 +164,9 @@ def _told_as_httpx() -> Iterator[None]:
     except aiohttp.ClientPayloadError as error:
         raise httpx.RemoteProtocolError("peer closed connection without sending complete message body") from error
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientResponseError) as error:
-        raise httpx.RemoteProtocolError(str(error)) from error
+        # Of several lines, those after the first draw where in the bytes it is.
+        told = str(error.message).partition("\n")[0].rstrip(":")
+        raise httpx.RemoteProtocolError(told) from error
     except aiohttp.ClientOSError as error:
         raise httpx.ReadError(str(error)) from error
     except aiohttp.ClientError as error:

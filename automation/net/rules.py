@@ -7,6 +7,8 @@ Never: sends anything.
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
@@ -85,6 +87,11 @@ class Hop:
     history: tuple[str, ...] = ()
     authorised: bool = True
 
+    @property
+    def origin(self) -> str:
+        """The page that redirected here; empty for the first."""
+        return self.history[-1] if self.history else ""
+
 
 def first_hop(method: str, url: str, options: dict[str, Any]) -> Hop:
     """The request as asked for. Raises JobFailed (CONFIG) for a URL that may not be asked for."""
@@ -111,7 +118,8 @@ def next_hop(hop: Hop, status: int, headers: httpx.Headers, limits: Limits) -> H
             FailureClass.TRANSPORT,
             code="redirects",
         )
-    url = check_url(_target(str(hop.url), location))
+    with told_with_origin(str(hop.url)):
+        url = check_url(_target(str(hop.url), location))
     if hop.url.scheme == "https" and url.scheme == "http":
         raise JobFailed(
             f"{printable(str(hop.url), 200)} redirects from https to {printable(str(url), 200)}, which is not encrypted; "
@@ -136,6 +144,18 @@ def next_hop(hop: Hop, status: int, headers: httpx.Headers, limits: Limits) -> H
         history=(*hop.history, str(hop.url)),
         authorised=hop.authorised and same,
     )
+
+
+@contextmanager
+def told_with_origin(origin: str) -> Iterator[None]:
+    """A refusal of where a redirect leads names the page that redirects: who wrote the job knows no other."""
+    try:
+        yield
+    except JobFailed as error:
+        if not origin or not error.code.startswith(("ssrf:", "url")):
+            raise
+        told = f"{printable(origin, 200)} redirects to where it may not: {error}"
+        raise JobFailed(told, error.failure_class, code=error.code) from error
 
 
 def _target(base: str, location: str) -> str:

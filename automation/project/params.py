@@ -210,6 +210,11 @@ def _message(one: Mapping[str, Any], path: _Path, model: type[BaseModel]) -> str
         return f"unknown parameter '{printable(str(path[-1]), 60)}'" + (
             f"; did you mean '{meant}'?" if meant else allowed
         )
+    if one["type"] in ("model_type", "dict_type"):
+        names = _names_at(model, path) if one["type"] == "model_type" else []
+        return f"it should be a table: {{ {', '.join(names) or 'name = …'} }}"
+    if one["type"] in ("bool_type", "bool_parsing"):
+        return "it should be true or false"
     text = str(one["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
     return text.replace("Input should", "it should", 1).partition(", unable to parse")[0]
 

@@ -166,7 +166,23 @@ def test_a_cut_body_is_a_failure_and_never_a_page(site, client, wire):
 )
 def test_a_broken_answer_is_a_transport_failure(site, client, wire):
     """What breaks HTTP may work at the next try, and says so by its class."""
-    assert failure(client, site.raw("/", wire)).failure_class is FailureClass.TRANSPORT
+    error = failure(client, site.raw("/", wire))
+
+    assert error.failure_class is FailureClass.TRANSPORT
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "says"),
+    [
+        (302, {}, "answered 302: it does not say where to"),
+        (300, {"Location": "/other"}, "answered 300: it leads to /other, in a way that is not followed"),
+        (304, {}, "answered 304: it says that nothing has changed, which nobody asked"),
+    ],
+)
+def test_an_answer_that_leads_nowhere_says_so(site, client, status, headers, says):
+    """Neither a page nor a way to one."""
+    assert says in str(failure(client, site.page("/", status=status, headers=headers)))
 
 
 def test_a_drip_ends_at_the_deadline(site, client):
@@ -281,7 +297,10 @@ def test_a_redirect_inside_is_refused(bystander, client, target):
     """The guard looks at every hop, not only at the first URL."""
     url = bystander.page("/from", status=302, headers={"Location": target})
 
-    assert failure(client, url).failure_class is FailureClass.CONFIG
+    error = failure(client, url)
+
+    assert error.failure_class is FailureClass.CONFIG
+    assert str(error).startswith(f"{url} ")
 
 
 def test_cookies_are_kept_bounded_and_for_their_host(site, way):

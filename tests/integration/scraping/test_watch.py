@@ -40,11 +40,12 @@ def price(amount):
     return f"<p>Kettle</p><p class=price>£{amount}</p><p>{amount} people look at this</p>"
 
 
-def test_a_price_that_falls_below_a_bound(look):
+def test_a_price_that_falls_below_a_bound(look, traces):
     """Told when it is below and has changed; a rise, and the same price again, are not."""
     when = {"when": {"below": 20}}
 
     assert look(1, price(25), **PRICE, **when) == "the first look: kept to compare with"
+    assert traces.lines[-1].endswith("/kettle: 25 GBP")
     assert look(2, price(25), **PRICE, **when) == "nothing has changed"
     assert look(3, price(22), **PRICE, **when) == "changed, but not as when says; kept to compare with"
     told = look(4, price("19.99"), **PRICE, **when)

@@ -150,7 +150,9 @@ def test_a_network_that_is_none_is_refused_with_an_example():
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("example.com/page", "https://example.com/page"),
+        ("example.com/page", "write https://example.com/page"),
+        ("localhost:8000/page", "write https://localhost:8000/page"),
+        ("a.example:pw@b.example/", "only http"),
         ("http://me:pw@example.com/", "auth"),
         ("http://exa mple.com/", "space"),
         ("http://example.com\\@127.0.0.1/", "backslash"),

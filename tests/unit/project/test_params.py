@@ -26,6 +26,11 @@ START = 'start = "https://example.com/"\n'
             "5:9: jobs.books.params.pages: found the number 0; it should be greater than or equal to 1",
         ),
         (START + 'pages = "many"', "5:9: jobs.books.params.pages: found 'many'; it should be a valid integer"),
+        (
+            START + 'fields.price = ["x"]',
+            "5:16: jobs.books.params.fields.price: it should be a valid string; or it should be a table: { css, type }",
+        ),
+        (START + 'headers = ["x"]', "5:11: jobs.books.params.headers: it should be a table: { name = … }"),
         (START + "pages = nan", "5:9: jobs.books.params.pages: nan, inf and integers beyond 64 bits"),
         (START + "pages = 0x" + "f" * 5000, "5:9: jobs.books.params.pages: nan, inf and integers beyond 64 bits"),
         (START + "paegs = 1", "5:1: jobs.books.params.paegs: unknown parameter 'paegs'; did you mean 'pages'?"),
