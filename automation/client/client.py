@@ -47,6 +47,7 @@ class Client:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InvalidInput(f"'{url[:100]}' is no address of a server; write http://127.0.0.1:8000")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._is_known = bool(token)
         self._clock = clock or SystemClock()
         # A redirect would take the token to where it is not for.
         self._http = httpx.Client(
@@ -145,6 +146,11 @@ class Client:
             detail = f"{self._http.base_url} answers {answer.status_code}; is that a server of automation?"
         if answer.status_code == 404:
             return _NotThere(detail)
+        if answer.status_code == 401 and not self._is_known:
+            return Refused(
+                f"{self._http.base_url.host} answers nobody without a token, and none was given; "
+                "make one there with `automation tokens add`, and set AUTOMATION_TOKEN (in Python: Client(url, token))"
+            )
         kind = _ERRORS.get(answer.status_code, ServiceUnavailable)
         return kind(detail)
 

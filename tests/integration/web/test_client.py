@@ -45,8 +45,10 @@ def test_what_the_server_says_is_raised(url, ledger):
         with pytest.raises(Refused, match="problem"):
             there.enqueue("odd")
         ledger.tokens.add("ci", "test", Role.VIEWER)
-        with pytest.raises(Refused, match="Sign in"):
+        with pytest.raises(Refused, match=r"none was given; .* set AUTOMATION_TOKEN"):
             there.run("nothing")
+    with Client(url, "atm_wrong") as there, pytest.raises(Refused, match="This token is unknown"):
+        there.run("nothing")
     with pytest.raises(ServiceUnavailable, match="cannot be reached"):
         Client("http://127.0.0.1:1").run("x")
     with pytest.raises(InvalidInput):
