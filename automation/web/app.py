@@ -32,6 +32,7 @@ from automation.web.api.desk import Desk
 from automation.web.api.problems import from_validation, is_api, problem, status_of
 from automation.web.bounds import Bounded
 from automation.web.forms import add_forms
+from automation.web.forms_of_access import add_access_forms
 from automation.web.headers import Guarded
 from automation.web.leaving import Leaving
 from automation.web.routes import add_pages, sign_in_page, viewer_of
@@ -51,6 +52,7 @@ def create_app(site: Site, ready: Callable[[], Sequence[Check]], gate: Gate, des
     _add_probes(app, ready)
     add_pages(app, site)
     add_forms(app, site, Deeds(site))
+    add_access_forms(app, site)
     add_sign_in(app, lambda request, after, problem: sign_in_page(site, request, after, problem))
     add_api(app, desk)
     _add_errors(app, site)

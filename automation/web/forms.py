@@ -54,64 +54,66 @@ def add_forms(app: FastAPI, site: Site, deeds: Deeds) -> None:
     """Every form."""
     _add_job_forms(app, site, deeds)
 
-    @_post(app, "/jobs", "jobs.act")
+    @post(app, "/jobs", "jobs.act")
     async def jobs(request: Request) -> Response:
         """Run, pause or resume several jobs."""
         given = await given_of(request)
-        return await _done(request, site, lambda: deeds.jobs(given.what, given.ids, given.values, given.who), "/jobs")
+        return await done(request, site, lambda: deeds.jobs(given.what, given.ids, given.values, given.who), "/jobs")
 
-    @_post(app, "/runs/{run_id}/act", "run.act", of_job="run")
+    @post(app, "/runs/{run_id}/act", "run.act", of_job="run")
     async def run(request: Request, run_id: str) -> Response:
         """Bring back, cancel, repeat or render again."""
         given = await given_of(request)
-        return await _done(request, site, lambda: deeds.run(given.what, run_id, given.who), f"/runs/{run_id}")
+        return await done(request, site, lambda: deeds.run(given.what, run_id, given.who), f"/runs/{run_id}")
 
-    @_post(app, "/dead", "dead.act")
+    @post(app, "/dead", "dead.act")
     async def dead(request: Request) -> Response:
         """Bring back dead letters, or lay them aside."""
         given = await given_of(request)
-        return await _done(request, site, lambda: deeds.dead(given.what, given.ids, given.values, given.who), "/dead")
+        return await done(request, site, lambda: deeds.dead(given.what, given.ids, given.values, given.who), "/dead")
 
-    @_post(app, "/outbox", "outbox.act")
+    @post(app, "/outbox", "outbox.act")
     async def outbox(request: Request) -> Response:
         """Send mails again, or never."""
         given = await given_of(request)
-        return await _done(request, site, lambda: deeds.outbox(given.what, given.ids, given.who), "/outbox")
+        return await done(request, site, lambda: deeds.outbox(given.what, given.ids, given.who), "/outbox")
 
 
 def _add_job_forms(app: FastAPI, site: Site, deeds: Deeds) -> None:
-    @_post(app, "/jobs/{job}/run", "job.run", of_job="job")
+    @post(app, "/jobs/{job}/run", "job.run", of_job="job")
     async def run(request: Request, job: str) -> Response:
         """Run it now, with what was filled in; the form again with what is wrong."""
         given = await given_of(request)
         return await _done_or_again(request, site, job, given, deeds.start, run_form)
 
-    @_post(app, "/jobs/{job}/backfill", "job.backfill", of_job="job")
+    @post(app, "/jobs/{job}/backfill", "job.backfill", of_job="job")
     async def backfill(request: Request, job: str) -> Response:
         """Record the runs of a span; the form again with what is wrong."""
         given = await given_of(request)
         return await _done_or_again(request, site, job, given, deeds.backfill, backfill_form)
 
-    @_post(app, "/jobs/{job}/pause", "pause", of_job="job")
+    @post(app, "/jobs/{job}/pause", "pause", of_job="job")
     async def pause(request: Request, job: str) -> Response:
         """Pause or resume it."""
         given = await given_of(request)
         address = f"/jobs/{quote(job, safe='')}"
-        return await _done(request, site, lambda: deeds.jobs(given.what, [job], given.values, given.who), address)
+        return await done(request, site, lambda: deeds.jobs(given.what, [job], given.values, given.who), address)
 
 
-def _post(
-    app: FastAPI, path: str, action: str, *, of_job: str = ""
+def post(
+    app: FastAPI, path: str, action: str, *, of_job: str = "", role: Role = Role.OPERATOR
 ) -> Callable[[Callable[..., Awaitable[Response]]], Callable[..., Awaitable[Response]]]:
+    """Take a form at this address, from whoever may."""
+
     def add(function: Callable[..., Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:
-        needed: Any = [allow(Role.OPERATOR, action, of_job=of_job)]
+        needed: Any = [allow(role, action, of_job=of_job)]
         app.post(path, include_in_schema=False, dependencies=needed)(function)
         return function
 
     return add
 
 
-async def _done(request: Request, site: Site, deed: Callable[[], Told], address: str) -> Response:
+async def done(request: Request, site: Site, deed: Callable[[], Told], address: str) -> Response:
     """Do it, and go back with what is to be told of it; a refusal is told in the same place."""
     try:
         told = await run_in_threadpool(deed)

@@ -21,6 +21,7 @@ from automation.web.events import changes, run_events
 from automation.web.headers import FILE_HEADERS
 from automation.web.leaving import Leaving
 from automation.web.site import Site
+from automation.web.views.access import access_page
 from automation.web.views.ask import backfill_form, run_form
 from automation.web.views.dead import dead_page
 from automation.web.views.flows import flow_page, flows_page
@@ -131,8 +132,13 @@ def _add_more(app: FastAPI, site: Site) -> None:
 
     @page(app, "/settings", "settings.read")
     def settings(request: Request) -> str:
-        """What works, and who may do what."""
+        """What works, and what was done by whom."""
         return settings_page(site, viewer_of(request, site))
+
+    @page(app, "/access", "users.read", role=Role.ADMIN)
+    def access(request: Request) -> str:
+        """Who may do what."""
+        return access_page(site, viewer_of(request, site))
 
 
 def _add_job(app: FastAPI, site: Site) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from automation.ledger.roles import Role
+from automation.web.access.giving import LONGEST_LABEL
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f]*$")]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
@@ -150,7 +151,7 @@ class ChangedUser(Body):
 class NewToken(Body):
     """A token."""
 
-    label: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+    label: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_LABEL)]
     role: Role = Role.VIEWER
     scopes: list[Name] = Field(default_factory=list, max_length=50)
     jobs: list[Name] = Field(default_factory=list, max_length=200)

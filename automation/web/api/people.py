@@ -11,13 +11,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
-from automation.errors import InvalidInput, Refused, UnknownName
 from automation.ledger.ledger import Ledger
 from automation.ledger.roles import Role
-from automation.text import parse_duration
+from automation.web.access import giving
 from automation.web.access.names import user_name
 from automation.web.access.needs import allow, note
-from automation.web.access.passwords import digest_of
 from automation.web.access.principal import principal_of
 from automation.web.api import bodies, models
 from automation.web.api.answers import Cursor, Limit, one, page, read_cursor, sliced
@@ -37,35 +35,22 @@ def users(request: Request, limit: Limit = 50, cursor: Cursor = None) -> JSONRes
 @router.post("/users", status_code=201, response_model=models.User, dependencies=[allow(_ADMIN, "user.add")])
 def add_user(request: Request, body: bodies.NewUser) -> JSONResponse:
     """Add a user; from the first one on nobody gets in without signing in."""
-    name = user_name(body.name)
-    note(request, name, role=str(body.role))
-    digest = digest_of(body.password) if body.password is not None else None
-    return one(_ledger(request).people.add(name, body.role, digest).as_json(), 201)
+    note(request, user_name(body.name), role=str(body.role))
+    return one(giving.add_user(_ledger(request), body.name, body.role, body.password).as_json(), 201)
 
 
 @router.patch("/users/{name}", response_model=models.User, dependencies=[allow(_ADMIN, "user.change")])
 def change_user(request: Request, name: str, body: bodies.ChangedUser) -> JSONResponse:
     """Another role or password; the user's sessions end."""
-    people = _ledger(request).people
     note(request, name, role=str(body.role) if body.role else None, password=body.password is not None)
-    if body.role is None and body.password is None:
-        raise InvalidInput("Say what is another: `role`, `password`")
-    if body.role not in (None, _ADMIN):
-        _keep_an_admin(request, name)
-    digest = digest_of(body.password) if body.password is not None else None
-    people.change(name, role=body.role, password=digest)
-    found = people.find(name)
-    if found is None:
-        raise UnknownName("user", name)
-    return one(found.as_json())
+    return one(giving.change_user(_ledger(request), name, body.role, body.password).as_json())
 
 
 @router.delete("/users/{name}", response_model=dict[str, int], dependencies=[allow(_ADMIN, "user.remove")])
 def remove_user(request: Request, name: str) -> JSONResponse:
     """Remove a user: their sessions end, and the tokens that they made are revoked, which `revoked` counts."""
     note(request, name)
-    _keep_an_admin(request, name)
-    return one({"revoked": _ledger(request).people.remove(name)})
+    return one({"revoked": giving.remove_user(_ledger(request), name)})
 
 
 @router.get("/tokens", response_model=models.Page[models.Token], dependencies=[allow(_ADMIN, "tokens.read")])
@@ -78,15 +63,10 @@ def tokens(request: Request, limit: Limit = 50, cursor: Cursor = None) -> JSONRe
 def add_token(request: Request, body: bodies.NewToken) -> JSONResponse:
     """Make a token; `token` is its text, which is not told again."""
     desk, who = desk_of(request), principal_of(request)
-    for job in body.jobs:
-        desk.project().job(job)
-    try:
-        end = None if body.expires == "never" else desk.services.clock.now() + parse_duration(body.expires)
-    except (ValueError, OverflowError) as error:
-        raise InvalidInput(f"expires: {error}, or never") from error
-    text, row = desk.services.ledger.tokens.add(
-        body.label, who.name, body.role, scopes=body.scopes, jobs=body.jobs, expires_at=end
-    )
+    text, row = giving.add_token(
+        desk.services.ledger, who.name, body.label, body.role, body.expires, desk.services.clock.now(),
+        scopes=body.scopes, jobs=body.jobs, known=desk.project().jobs,
+    )  # fmt: skip
     note(request, f"{row.label} ({row.id})", role=str(body.role), scopes=body.scopes, jobs=body.jobs)
     return one({**row.as_json(), "token": text}, 201)
 
@@ -114,10 +94,3 @@ def audit(
 
 def _ledger(request: Request) -> Ledger:
     return desk_of(request).services.ledger
-
-
-def _keep_an_admin(request: Request, name: str) -> None:
-    """Raises Refused for the last admin: nobody could give access any more, and without any user everybody here could."""
-    admins = [each.name for each in _ledger(request).people.all() if each.role is _ADMIN]
-    if admins == [name]:
-        raise Refused(f"{name} is the last admin; make another one first, or use: automation users remove {name}")

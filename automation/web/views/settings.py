@@ -1,7 +1,7 @@
-"""Settings: what works and what does not, problems of the files, users, tokens, the audit trail.
+"""Settings: what works and what does not, problems of the files, the audit trail.
 
-Owns: what stands on that page, and that only an admin sees people.
-Never: adds a user or a token; the command line and the API do.
+Owns: what stands on that page, and that only an admin sees who did what.
+Never: changes anything.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from automation.ledger.extent import extent
 from automation.ledger.roles import Role
 from automation.project.retention import load_retention
 from automation.sight import running
+from automation.text import count
 from automation.web.site import Site
 from automation.web.views.overview import parts
 from automation.web.words import Viewer
@@ -38,15 +39,8 @@ def settings_page(site: Site, viewer: Viewer) -> str:
         checks=site.fresh.get("doctor", _SECONDS, lambda: list(examine(site)), longest=60.0),
         problems=[(str(one.path), one.line, one.column, one.severity, one.message) for one in project.problems],
         admin=admin,
-        users=[
-            (one.name, str(one.role), viewer.at(one.created_at), one.password is None)
-            for one in site.ledger.people.all()
-        ]
-        if admin
-        else [],
-        tokens=[(one, viewer.at(one.created_at), viewer.maybe(one.expires_at)) for one in site.ledger.tokens.all()]
-        if admin
-        else [],
+        users=count(len(site.ledger.people.all()), "user") if admin else "",
+        tokens=count(sum(one.revoked_at is None for one in site.ledger.tokens.all()), "token") if admin else "",
         trail=[(one, viewer.at(one.at)) for one in site.ledger.audit.list(limit=_TRAIL)] if admin else [],
         is_open=viewer.who is not None and viewer.who.is_open,
     )

@@ -173,7 +173,18 @@ def addresses(browser):
     of_job = [f"/jobs/hello{part}" for part in ("", "/run", "/why", "/settings", "/source")]
     fills = "/jobs/hello/backfill?since=2026-01-01&until=2026-02-01&select=all"
     lists = ["/", "/?span=1h", "/jobs", "/runs", "/flows", "/dead", "/outbox", "/workers", "/settings", "/nothing"]
-    return [*lists, *of_job, fills, *runs, f"{runs[0]}?log=alert", flow, mail, f"/jobs?{search}", f"/runs?{search}"]
+    return [
+        *lists,
+        "/access",
+        *of_job,
+        fills,
+        *runs,
+        f"{runs[0]}?log=alert",
+        flow,
+        mail,
+        f"/jobs?{search}",
+        f"/runs?{search}",
+    ]
 
 
 @pytest.mark.parametrize(("width", "dark"), [(DESK, False), (DESK, True), (PHONE, False), (PHONE, True)])
