@@ -48,6 +48,7 @@ def create_app(site: Site, ready: Callable[[], Sequence[Check]], gate: Gate, des
     app = FastAPI(title="automation", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.gate = gate
     app.state.leaving = Leaving()
+    app.state.fresh = site.fresh
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     _add_probes(app, ready)
     add_pages(app, site)

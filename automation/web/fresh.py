@@ -32,6 +32,7 @@ class Fresh:
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
         self._asked: set[Hashable] = set()
+        self._turns: dict[Hashable, threading.Lock] = {}
 
     def get(self, key: Hashable, seconds: float, ask: Callable[[], _T], *, longest: float = 12.0) -> _T:
         """The answer; one that is older than `seconds` is asked for again, and not given when older than `longest`."""
@@ -43,7 +44,7 @@ class Fresh:
             if again:
                 self._asked.add(key)
         if old > longest:
-            return self._ask(key, ask)
+            return self._ask_once(key, ask, now)
         if again:
             self._behind(lambda: self._renew(key, ask))
         return cast("_T", kept)
@@ -52,6 +53,20 @@ class Fresh:
         """What was written just now is to be seen at once."""
         with self._lock:
             self._kept.clear()
+
+    def _ask_once(self, key: Hashable, ask: Callable[[], _T], since: float) -> _T:
+        """Ask, unless somebody else did since then: who comes meanwhile waits for that answer."""
+        with self._lock:
+            turn = self._turns.setdefault(key, threading.Lock())
+        try:
+            with turn:
+                with self._lock:
+                    made, kept = self._kept.get(key, (float("-inf"), None))
+                return cast("_T", kept) if made >= since else self._ask(key, ask)
+        finally:
+            with self._lock:
+                if not turn.locked():
+                    self._turns.pop(key, None)
 
     def _renew(self, key: Hashable, ask: Callable[[], Any]) -> None:
         try:

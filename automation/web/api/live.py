@@ -1,15 +1,15 @@
 """What happens while somebody looks: waiting for the end of a run, and events as they come.
 
-Owns: how often the ledger is asked, and for how many at once.
+Owns: how often the ledger is asked, once for all that listen to the same, and for how many at once.
 Never: holds a thread while nothing happens.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
@@ -17,22 +17,24 @@ from starlette.concurrency import run_in_threadpool
 
 from automation.errors import InvalidInput, Refused
 from automation.ledger.roles import Role
-from automation.ledger.rows import RunRow
+from automation.ledger.rows import LogRow, RunRow
 from automation.ledger.run_pages import Sought, run_page
 from automation.ledger.states import OPEN
 from automation.text import parse_duration
 from automation.web.access.needs import allow
 from automation.web.api.desk import Desk, desk_of
 from automation.web.api.problems import V1, responses
+from automation.web.fresh import Fresh
 from automation.web.leaving import Leaving
 
 router = APIRouter(prefix=V1, tags=["live"], responses=responses(404, 409))
 _LONGEST_WAIT = timedelta(seconds=60)
 _EVERY_SECONDS = 0.25
 _QUIET_ROUNDS = 60
-_STREAMS = 100
+_STREAMS = 300
 _LINES = 500
 _NEWEST = 200
+_T = TypeVar("_T")
 
 
 async def until_ended(request: Request, run_id: str, wait: str) -> None:
@@ -75,7 +77,7 @@ async def run_events(
     given = request.headers.get("last-event-id", "")
     start = int(given) if given.isascii() and given.isdigit() and len(given) < 16 else after
     found = await run_in_threadpool(desk.services.ledger.queries.run, run_id)
-    return _stream(request, _RunNews(desk, found.id, start))
+    return _stream(request, _RunNews(desk, fresh_of(request), found.id, start))
 
 
 @router.get(
@@ -86,20 +88,19 @@ async def run_events(
 )
 async def events(request: Request, job: Annotated[str | None, Query(max_length=120)] = None) -> StreamingResponse:
     """Server-sent events of all runs, or of one job's: `run` with the run's object for each change since now."""
-    return _stream(request, _Changes(desk_of(request), job))
+    return _stream(request, _Changes(desk_of(request), fresh_of(request), job))
 
 
 class _RunNews:
     """What is new of one run, each time it is asked."""
 
-    def __init__(self, desk: Desk, run_id: str, after: int) -> None:
-        self._queries, self._run_id, self._after = desk.services.ledger.queries, run_id, after
+    def __init__(self, desk: Desk, fresh: Fresh, run_id: str, after: int) -> None:
+        self._queries, self._fresh, self._run_id, self._after = desk.services.ledger.queries, fresh, run_id, after
         self._before: object = None
         self.ended = False
 
     def __call__(self) -> list[str]:
-        run = self._queries.run(self._run_id)
-        lines = self._queries.logs(self._run_id, after=self._after, limit=_LINES)
+        run, lines = _shared(self._fresh, ("run", self._run_id, self._after), self._look)
         told = [_event("log", line.as_json(), line.id) for line in lines]
         if lines:
             self._after = lines[-1].id
@@ -111,23 +112,44 @@ class _RunNews:
             told.append(_event("end", {"state": str(run.state)}))
         return told
 
+    def _look(self) -> tuple[RunRow, list[LogRow]]:
+        # The state first: what is written before the end is then among the lines.
+        run = self._queries.run(self._run_id)
+        return run, self._queries.logs(self._run_id, after=self._after, limit=_LINES)
+
 
 class _Changes:
     """Which of the newest runs changed since it was asked before."""
 
     ended = False
 
-    def __init__(self, desk: Desk, job: str | None) -> None:
-        self._engine, self._sought = desk.services.ledger.engine, Sought(job)
+    def __init__(self, desk: Desk, fresh: Fresh, job: str | None) -> None:
+        self._engine, self._fresh, self._job = desk.services.ledger.engine, fresh, job
+        self._seen: Sequence[RunRow] = ()
         self._known: dict[str, object] | None = None
 
     def __call__(self) -> list[str]:
-        found, _ = run_page(self._engine, self._sought, _NEWEST)
-        before = self._known
+        found = _shared(self._fresh, ("newest runs", self._job), self._look)
+        if found is self._seen:
+            return []
+        before, self._seen = self._known, found
         self._known = {run.id: _state(run) for run in found}
         if before is None:
             return []
         return [_event("run", run.as_json()) for run in reversed(found) if before.get(run.id) != self._known[run.id]]
+
+    def _look(self) -> Sequence[RunRow]:
+        return run_page(self._engine, Sought(self._job), _NEWEST)[0]
+
+
+def fresh_of(request: Request) -> Fresh:
+    """The answers that all who look share."""
+    return cast("Fresh", request.app.state.fresh)
+
+
+def _shared(fresh: Fresh, key: Hashable, look: Callable[[], _T]) -> _T:
+    """What is seen, by one look for all that listen."""
+    return fresh.get(key, _EVERY_SECONDS, look, longest=_EVERY_SECONDS)
 
 
 def _state(run: RunRow) -> object:
@@ -151,9 +173,10 @@ async def _told(request: Request, news: _RunNews | _Changes) -> AsyncIterator[st
     state, leaving, quiet = request.app.state, leaving_of(request), 0
     state.streams = getattr(state, "streams", 0) + 1
     try:
+        # Before the first word, so that whoever has read it misses nothing.
+        told = await run_in_threadpool(news)
         yield "retry: 2000\n\n"
-        while not (news.ended or await request.is_disconnected()):
-            told = await run_in_threadpool(news)
+        while True:
             for each in told:
                 yield each
             # A comment now and then tells proxies, and us, that somebody is still there.
@@ -161,7 +184,8 @@ async def _told(request: Request, news: _RunNews | _Changes) -> AsyncIterator[st
             if quiet >= _QUIET_ROUNDS:
                 quiet = 0
                 yield ": still here\n\n"
-            if not news.ended and await leaving.within(_EVERY_SECONDS):
+            if news.ended or await request.is_disconnected() or await leaving.within(_EVERY_SECONDS):
                 return
+            told = await run_in_threadpool(news)
     finally:
         state.streams -= 1

@@ -244,6 +244,18 @@ def test_events_tell_a_run_to_its_end(client, add_run, ledger, succeeded, clock)
         assert "hello" not in "".join(answer.iter_text())
 
 
+def test_events_tell_of_every_run_that_changes(client, add_run, succeeded):
+    """Not of those that were there before, nor of another job's when one is asked for."""
+    add_run(verdict=succeeded)
+    with client.stream("GET", f"{V1}/events", params={"job": "price-report"}) as answer:
+        lines = answer.iter_lines()
+        assert next(lines) == "retry: 2000"
+        add_run(job="scrape-shop", verdict=succeeded)
+        new = add_run(job="price-report", verdict=succeeded)
+        told = (json.loads(line[5:]) for line in lines if line.startswith("data:"))
+        assert next(run["id"] for run in told if run["state"] == "succeeded") == new
+
+
 def test_the_description_names_every_route(client, app):
     """With roles, problems and examples, for programs that make programs."""
     found = client.get(f"{V1}/openapi.json").json()

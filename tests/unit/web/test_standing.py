@@ -1,6 +1,8 @@
 """How often a job failed in a row, and answers that may be some seconds old."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Event, Semaphore
 
 import pytest
 
@@ -49,3 +51,25 @@ def test_an_old_answer_is_given_while_a_new_one_is_asked():
     assert fresh.get("a", 2, ask) == 2
     clock.advance(seconds=60)
     assert fresh.get("a", 2, ask) == 3
+
+
+def test_many_who_come_at_once_cause_one_question():
+    """Whoever comes while it is being asked waits for that answer."""
+    came, told, asked = Semaphore(0), Event(), []
+    fresh = Fresh(FrozenClock(NOON))
+
+    def ask():
+        asked.append(1)
+        told.wait(30)
+        return len(asked)
+
+    def visit(_number):
+        came.release()
+        return fresh.get("a", 2, ask)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(visit, range(8))
+        for _ in range(8):
+            came.acquire()
+        told.set()
+        assert set(answers) == {1}
