@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from automation.reports.written import LONGEST_WORD
+
 #: The text of an A4 page in points, as `print.css` has its margins, upright and on its side.
 _UPRIGHT, _ACROSS = 510.0, 757.0
 #: A letter is about so wide, and what stands beside a cell, in parts of the letters' size.
@@ -17,7 +19,7 @@ _LETTER, _BESIDE = 0.62, 1.3
 _HEADING = 0.88
 #: Letters of a table that fits, the smallest for which a page stays upright, and the smallest of all.
 _FULL, _SMALL, _LEAST = 11.25, 7.0, 1.0
-#: A text wraps; where the longest is longer than this, it does.
+#: A text wraps; a column of texts is at least so many letters wide, or as its longest is.
 _TEXT = 14
 
 
@@ -45,7 +47,10 @@ def paper_for(columns: Iterable[tuple[str, bool, Sequence[str]]]) -> Paper:
     columns: of each its title, whether its cells stay on one line, and what stands in them.
     """
     known = list(columns)
-    widths = [_width(*column) for column in known]
+    # Whether all fits is mostly clear before words are counted.
+    if _fits([_width(*column, LONGEST_WORD) for column in known]):
+        return Paper()
+    widths = [_width(*column, 0 if column[1] else _longest_word(column[2])) for column in known]
     least = tuple(
         0 if whole else round((_LETTER * width + _BESIDE) / _HEADING, 1)
         for (_, whole, _), width in zip(known, widths, strict=True)
@@ -59,6 +64,16 @@ def paper_for(columns: Iterable[tuple[str, bool, Sequence[str]]]) -> Paper:
     return Paper(round(min(_FULL, max(_LEAST, _ACROSS / parts)), 1), across=True, least=least)
 
 
-def _width(title: str, whole: bool, texts: Sequence[str]) -> int:
+def _fits(widths: Sequence[int]) -> bool:
+    return _LETTER * sum(widths) + _BESIDE * len(widths) <= _UPRIGHT / _FULL
+
+
+def _width(title: str, whole: bool, texts: Sequence[str], word: int) -> int:
     longest = max(map(len, texts), default=0)
-    return max(longest if whole else min(longest, _TEXT), *map(len, title.split(" ")), 1)
+    cells = longest if whole else min(longest, max(_TEXT, word))
+    return max(cells, *map(len, title.split(" ")), 1)
+
+
+def _longest_word(texts: Sequence[str]) -> int:
+    """The letters that do not break, of a column's longest word."""
+    return min(max((len(word) for text in texts for word in text.split()), default=0), LONGEST_WORD)

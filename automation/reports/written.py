@@ -6,12 +6,17 @@ Never: decides how a value is written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup, escape
 
+#: A word so long may break after each so many letters; otherwise it pushes other columns off the page.
+LONGEST_WORD = 40
+_PIECE = 20
+_LONG_WORD = re.compile(rf"(?<![^\s\0])[^\s\0]{{{LONGEST_WORD + 1},}}")
 #: The mark of NULL.
 NONE = "none"
 
@@ -80,9 +85,21 @@ def html_rows(columns: Sequence[Written], sides: Sequence[str]) -> Markup:
 
 
 def _escaped(texts: Sequence[str]) -> Sequence[str]:
-    """The texts as HTML; the same sequence where there is nothing to escape."""
+    """The texts as HTML; the same sequence where there is nothing to escape. Long words may break."""
     whole = "\0".join(texts)
+    if _LONG_WORD.search(whole):
+        return [_breakable(text) for text in texts]
     if whole.count("\0") >= len(texts):
         return [str(escape(text)) for text in texts]
     safe = str(escape(whole))
     return texts if len(safe) == len(whole) else safe.split("\0")
+
+
+def _breakable(text: str) -> str:
+    """The text as HTML, its long words in pieces."""
+    parts, at = list[str](), 0
+    for word in _LONG_WORD.finditer(text):
+        pieces = (word[0][begin : begin + _PIECE] for begin in range(0, len(word[0]), _PIECE))
+        parts += (str(escape(text[at : word.start()])), "<wbr>".join(str(escape(piece)) for piece in pieces))
+        at = word.end()
+    return "".join((*parts, str(escape(text[at:]))))

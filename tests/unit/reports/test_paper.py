@@ -18,6 +18,14 @@ def test_a_table_that_fits_is_left_alone():
     assert paper_for([("Remark", False, ["word " * 500]), *numbers(4)]) == Paper()
 
 
+def test_a_long_word_counts():
+    """Up to the letters after which it may break."""
+    short, long, longer = (paper_for([("Link", False, ["x" * length]), *numbers(5)]) for length in (10, 40, 4000))
+    assert short.size is None
+    assert long.size < 11
+    assert long == longer
+
+
 def test_letters_grow_smaller_before_the_page_lies_down():
     """The more columns the smaller, upright while that can be read."""
     found = [paper_for(numbers(columns)) for columns in (8, 10, 14, 30)]

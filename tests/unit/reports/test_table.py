@@ -205,6 +205,13 @@ def test_any_values_have_a_scale(values):
     assert all(0 <= height <= tall for height in heights)
 
 
+def test_a_word_without_end_may_break():
+    """An address fits into its column, and stays one word when it is copied."""
+    body = table(["x"], ("<" * 41,), ("y " * 50,)).body
+    assert body.startswith(f'<tr><td class="text">{"&lt;" * 20}<wbr>{"&lt;" * 20}<wbr>&lt;</td></tr>')
+    assert body.count("<wbr>") == 2
+
+
 def test_rows_of_html_are_the_cells():
     """Escaped, each with its side and mark, whatever the column holds; a NUL of the data does not shift them."""
     rows = (("<b>", 1.5, 1), (None, -0.0, 5), ("a\0b", None, None), ("&amp;", math.inf, 9))
