@@ -280,4 +280,4 @@ def _absolute(text: str, page: Page) -> str:
 
 
 def _written(value: float | bool) -> str:
-    return format(Decimal(repr(value)), "f") if isinstance(value, (int, float)) and math.isfinite(value) else str(value)
+    return f"{Decimal(repr(value)):f}" if isinstance(value, float) and math.isfinite(value) else str(value)

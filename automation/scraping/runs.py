@@ -20,6 +20,7 @@ from automation.scraping.engine import scrape
 from automation.scraping.export import MEDIA
 from automation.scraping.hooks import Hooks
 from automation.scraping.params import ScrapeParams
+from automation.scraping.politeness import LONGEST_WAIT
 from automation.scraping.rows import read_rows
 from automation.scraping.surroundings import Surroundings
 from automation.text import count
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 #: Who asks for a longer wait is not waited for: the run fails, and its retry policy decides.
 _LONGEST_SNOOZE = timedelta(hours=6)
+_LEAST_SNOOZE = LONGEST_WAIT
 
 
 class Run(Protocol):
@@ -114,4 +116,7 @@ def _as_outcome(failure: JobFailed) -> JobFailed | Snooze:
     wait = failure.retry_after
     if failure.failure_class is not FailureClass.THROTTLED or wait is None:
         return failure
-    return Snooze(wait, str(failure)) if failure.code == "budget" or wait <= _LONGEST_SNOOZE else failure
+    if failure.code != "budget" and wait > _LONGEST_SNOOZE:
+        return failure
+    # Who goes on saying "in a second" is not asked each second: that wait was kept, and was not enough.
+    return Snooze(max(wait, _LEAST_SNOOZE), str(failure))

@@ -150,7 +150,9 @@ def _json(params: WatchParams, page: Page) -> str:
         text = json.dumps(json.loads(page.html), ensure_ascii=False, indent=1, sort_keys=True)
     except (ValueError, RecursionError) as error:
         raise _drift(page, f"it is no JSON: {error}") from error
-    return "\n".join(line for line in text.split("\n") if line == _cut(params, page, line))
+    lines = (line for line in text.split("\n") if line == _cut(params, page, line))
+    # JSON may hold halves of characters, which no database keeps.
+    return "\n".join(lines).encode("utf-8", "replace").decode()
 
 
 def _lines(params: WatchParams, page: Page) -> Iterator[str]:

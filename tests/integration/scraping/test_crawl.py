@@ -259,6 +259,11 @@ def test_a_short_wait_is_kept_and_a_long_one_ends_the_run(site, scrape):
         scrape(**BOOKS)
     assert caught.value.after.total_seconds() == 3000
 
+    site.page("/", status=429, headers={"Retry-After": "0"})
+    with pytest.raises(Snooze, match="answered 429") as caught:
+        scrape(**BOOKS)
+    assert caught.value.after.total_seconds() == 60
+
     site.page("/", status=429, headers={"Retry-After": "30000"})
     error = failure(scrape, **BOOKS)
     assert (error.failure_class, error.retry_after.total_seconds()) == (FailureClass.THROTTLED, 30000)

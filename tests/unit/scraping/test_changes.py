@@ -58,6 +58,11 @@ def test_json_keeps_ends_of_lines_within_its_texts():
     assert compare("json", kept, '{"a": 1}').lines == ('- a: "b\u2028c"', "+ a: 1")
 
 
+def test_halves_of_characters_are_kept_as_a_mark():
+    """JSON may hold them, a database does not."""
+    assert '"b?"' in seen('{"a": "b\\ud800"}', "application/json", compare="json")
+
+
 def test_a_small_number_keeps_its_size():
     """A hundred-thousandth is below a half."""
     assert number_of(seen("<b>0.00001</b>", value={"css": "b", "type": "number"})) == pytest.approx(0.00001)

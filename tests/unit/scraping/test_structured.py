@@ -128,6 +128,18 @@ def test_the_items_of_a_json_page_are_read_by_json():
     ]
 
 
+@pytest.mark.parametrize("kind", ["int", "number", "money"])
+def test_what_json_calls_a_number_and_is_none_leaves_its_field_empty(kind):
+    """Numbers beyond every column, truths in the place of a number: the field is unreadable, and the others go on."""
+    text = '{"a": 1%s, "b": 1e999, "c": true, "d": NaN, "e": 7}' % ("0" * 400)
+    fields = {name: {"json": name, "type": kind} for name in "abcde"}
+
+    (found,) = items(text, fields, {"json": "@"})
+
+    assert found["e"] == 7
+    assert [found[name].partition(" ")[0][:6] for name in "abcd"] == ["'10000", "'inf'", "'True'", "'nan'"]
+
+
 def test_json_that_is_none_says_so():
     """A page for people in place of JSON names the way to JSON inside of it; a broken script is the field's failure."""
     with pytest.raises(JobFailed, match=r"is not JSON.*css = "):
