@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import FastAPI, Query, Request
-from fastapi.responses import FileResponse, HTMLResponse, StreamingResponse
+from fastapi.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 
 from automation.ledger.roles import Role
 from automation.web.access.needs import allow
@@ -27,6 +27,7 @@ from automation.web.views.dead import dead_page
 from automation.web.views.flows import flow_page, flows_page
 from automation.web.views.job import job_page, job_settings_page, source_page, why_page
 from automation.web.views.jobs import jobs_page
+from automation.web.views.metrics import MEDIA_TYPE, metrics
 from automation.web.views.outbox import mail_body, mail_page, outbox_page
 from automation.web.views.overview import overview
 from automation.web.views.run import run_page
@@ -134,6 +135,11 @@ def _add_more(app: FastAPI, site: Site) -> None:
     def settings(request: Request) -> str:
         """What works, and what was done by whom."""
         return settings_page(site, viewer_of(request, site))
+
+    @app.get("/metrics", include_in_schema=False, dependencies=[allow(Role.VIEWER, "metrics.read")])
+    def figures(request: Request) -> Response:
+        """How everything stands, for Prometheus."""
+        return Response(metrics(site, viewer_of(request, site)), media_type=MEDIA_TYPE)
 
     @page(app, "/access", "users.read", role=Role.ADMIN)
     def access(request: Request) -> str:
