@@ -111,6 +111,12 @@ def one_line(text: str | None, most: int = 80) -> str:
     return printable(" ".join((text or "").split()), most)
 
 
+def cause(failure_class: str | None, code: str | None) -> str:
+    """A failure in a word or two: its class and code; of a class that says nothing, the code alone (`exit:3`)."""
+    said = None if failure_class == "unknown" and code else failure_class
+    return " ".join(part for part in (said, code) if part)
+
+
 def ended(sentence: str) -> str:
     """The sentence with its full stop; errors are worded without one, and some close with a sentence that has it."""
     return sentence if sentence.endswith((".", "?", "!", "…")) else f"{sentence}."

@@ -16,7 +16,7 @@ from automation.acts.many import MANY
 from automation.cli.asked import By, RunIds, author_of, moment_back, require_job
 from automation.cli.output import Json, choose, emit, emit_json
 from automation.errors import FailureClass, InvalidInput, Refused
-from automation.text import count, format_duration, local_time, one_line, printable
+from automation.text import cause, count, format_duration, local_time, one_line, printable
 
 if TYPE_CHECKING:
     from automation.ledger.dead import Letter, Wanted
@@ -226,7 +226,7 @@ def _tell_others(services: Services, ids: Sequence[str], done: Sequence[str]) ->
 
 def _row(one: Letter) -> dict[str, Any]:
     run = one.run
-    failure = " ".join(part for part in (one.failure_class, one.code) if part)
+    failure = cause(one.failure_class, one.code)
     return {
         "id": run.id,
         "job": run.job,

@@ -17,7 +17,7 @@ from automation.ledger.mail_rows import MailRow
 from automation.ledger.rows import LogRow, RunRow, skipped_itself
 from automation.ledger.states import OPEN
 from automation.services import Services
-from automation.text import format_duration, one_line, printable, size, telling
+from automation.text import cause, format_duration, one_line, printable, size, telling
 
 _MARKS = {"succeeded": "✓", "dead": "✗", "cancelled": "✗", "expired": "✗", "skipped": "–", "missed": "–"}
 _POLL_SECONDS = 0.2
@@ -61,7 +61,7 @@ def as_text(ledger: Ledger, run: RunRow) -> str:
         ended = "skipped" if skipped_itself(run, one) else one.outcome or "running"
         lines += ["", f"attempt {one.attempt}: {ended} ({span}) by {one.worker}, pid {one.pid}"]
         if one.message:
-            lines.append(f"  {one.failure_class}{f' {one.code}' if one.code else ''}: {one_line(one.message, 2000)}")
+            lines.append(f"  {cause(one.failure_class, one.code)}: {one_line(one.message, 2000)}")
         if one.traceback:
             lines += [f"  {printable(line, 2000)}" for line in one.traceback.rstrip().splitlines()]
     mails = ledger.outbox.list(run_id=run.id, limit=20)

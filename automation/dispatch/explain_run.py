@@ -14,7 +14,7 @@ from automation.dispatch.reasons import word_of
 from automation.ledger.gates import Standing
 from automation.ledger.rows import AttemptRow, ProcessRow, RunRow, since_queued, skipped_itself
 from automation.ledger.states import OPEN, State
-from automation.text import count, format_duration, one_line
+from automation.text import cause, count, format_duration, one_line
 
 _LONGEST = 500
 _NONE = timedelta()
@@ -75,9 +75,8 @@ def _attempt(run: RunRow, one: AttemptRow) -> Iterator[Step]:
     if one.finished_at is None:
         return
     took = format_duration(one.finished_at - one.started_at)
-    cause = " ".join(part for part in (one.failure_class, one.code) if part)
     message = one_line(one.message, _LONGEST)
-    why = ": ".join(part for part in (cause, message) if part)
+    why = ": ".join(part for part in (cause(one.failure_class, one.code), message) if part)
     ended = "skipped the run" if skipped_itself(run, one) else _OUTCOMES.get(str(one.outcome), str(one.outcome))
     text = f"Attempt {one.attempt} {ended} after {took}"
     yield Step("outcome", f"{text}: {why}." if why else f"{text}.", one.finished_at, run=run.id)

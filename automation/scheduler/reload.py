@@ -19,7 +19,7 @@ from automation.project.model import Project
 from automation.project.watched import CODE, Settling, Stamp, code_files, declared_files, digest_of, stamp_of
 from automation.scheduler.activate import digest
 from automation.services import Services
-from automation.text import count
+from automation.text import count, ended
 
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.5
@@ -222,8 +222,10 @@ class Reload:
         if said == self._said:
             return
         self._said = said
-        level = logging.WARNING if self.outdated else logging.ERROR
+        if self.outdated:
+            _log.warning("%s", ended(problems[0].message))
+            return
         for problem in problems:
-            _log.log(level, "%s", problem)
+            _log.error("%s", problem)
         found = count(len(problems), "problem")
-        _log.log(level, "The changed files are not active (%s); the configuration of before stays as it is", found)
+        _log.error("The changed files are not active (%s); the configuration of before stays as it is", found)

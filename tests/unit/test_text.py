@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automation.text import (
+    cause,
     count,
     ended,
     format_duration,
@@ -172,3 +173,17 @@ def test_what_is_no_size_is_refused(text: str) -> None:
     """With an example of one."""
     with pytest.raises(ValueError, match="write a size such as"):
         parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("failure_class", "code", "said"),
+    [
+        ("transport", "http:503", "transport http:503"),
+        ("unknown", "exit:3", "exit:3"),
+        ("unknown", None, "unknown"),
+        (None, None, ""),
+    ],
+)
+def test_cause_leaves_out_a_class_that_says_nothing(failure_class: str | None, code: str | None, said: str) -> None:
+    """A command's exit code is all there is to know of its failure."""
+    assert cause(failure_class, code) == said

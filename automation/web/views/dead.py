@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from automation.ledger.dead import Letter, Wanted
-from automation.text import count
+from automation.text import cause, count
 from automation.web.site import Site
 from automation.web.words import Moment, Viewer, first_line, run_line
 
@@ -30,7 +30,7 @@ class Group:
     @property
     def words(self) -> str:
         """The cause in a few words."""
-        return " ".join(filter(None, (self.failure_class or "never began", self.code)))
+        return cause(self.failure_class or "never began", self.code)
 
 
 def dead_page(site: Site, viewer: Viewer, job: str, failure_class: str) -> str:
@@ -84,5 +84,6 @@ def groups_of(site: Site, viewer: Viewer) -> list[Group]:
 
 def cause_of(letter: Letter) -> tuple[str, str]:
     """The class and the message of its last failure."""
-    kind = " ".join(part for part in (letter.failure_class, letter.code) if part)
-    return kind or "never began", first_line(letter.message or letter.run.reason or "")
+    return cause(letter.failure_class, letter.code) or "never began", first_line(
+        letter.message or letter.run.reason or ""
+    )

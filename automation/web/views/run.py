@@ -16,7 +16,7 @@ from automation.errors import UnknownName
 from automation.ledger.figures import LEVELS
 from automation.ledger.rows import AttemptRow, LogRow, RunRow, skipped_itself
 from automation.ledger.states import OPEN, State
-from automation.text import format_duration
+from automation.text import cause, format_duration
 from automation.web.site import Site
 from automation.web.views.artifacts import shown_files
 from automation.web.views.results import Result, result_of
@@ -132,7 +132,7 @@ def attempt_of(run: RunRow, row: AttemptRow, viewer: Viewer) -> dict[str, Any]:
         "started": viewer.at(row.started_at),
         "took": format_duration((row.finished_at or viewer.now) - row.started_at),
         "worker": f"{row.worker}, pid {row.pid}",
-        "why": " ".join(filter(None, (row.failure_class, f"({row.code})" if row.code else ""))),
+        "why": cause(row.failure_class, row.code),
         "message": row.message or "",
         "traceback": row.traceback or "",
     }

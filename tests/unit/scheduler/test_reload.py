@@ -137,13 +137,17 @@ def test_a_folder_that_is_gone_is_no_empty_project(folder: Folder) -> None:
     assert folder.settle().jobs == {}
 
 
-def test_changed_plugins_wait_for_new_processes(folder: Folder) -> None:
-    """A job of a new plugin must not be sent to workers that do not have it."""
+def test_changed_plugins_wait_for_new_processes(folder: Folder, caplog: pytest.LogCaptureFixture) -> None:
+    """A job of a new plugin must not be sent to workers that do not have it; that is said once."""
     folder.write("jobs/greet.py", PLUGIN)
     folder.write("schedules/b.toml", '[jobs.b]\nplugin = "greet"\nevery = "1h"\n')
     assert folder.settle() is None
     assert folder.problems() == [
         "jobs:1:1: the plugins have changed; scheduler and workers have to begin anew, which `automation up` sees to by itself"
+    ]
+
+    assert [line for line in caplog.messages if "plugins have changed" in line or "not active" in line] == [
+        "the plugins have changed; scheduler and workers have to begin anew, which `automation up` sees to by itself."
     ]
 
     (folder.root / "jobs/greet.py").unlink()
