@@ -27,6 +27,11 @@ from automation.text import printable
 
 _TRIES = 8
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 10.0
+#: What no other attempt would mend: as PostgreSQL, MariaDB and SQLite call it, and the way out.
+_RIGHTS = ("42501", 1142, 1143)
+_READ_ONLY = ("25006", 1290, 1792, 1836, "SQLITE_READONLY")
+_NO_RIGHT = "; grant this user SELECT and DELETE on it and its children"
+_NO_PRIMARY = "; this database takes no writes: name the primary"
 
 
 @dataclass
@@ -250,4 +255,10 @@ def _locked(error: DBAPIError, table: str) -> JobFailed:
 def _refused(error: DBAPIError, table: str) -> JobFailed:
     """What the database said; its batch was rolled back."""
     kind = FailureClass.DATA_INVALID if isinstance(error, IntegrityError) else FailureClass.UNKNOWN
-    return JobFailed(f"the database refused to clean up '{table}': {said(error)}; this batch was rolled back", kind)
+    original: Any = error.orig
+    code = getattr(original, "sqlstate", None) or getattr(original, "sqlite_errorname", None) or original.args[0]
+    hint = _NO_RIGHT if code in _RIGHTS else _NO_PRIMARY if code in _READ_ONLY else ""
+    return JobFailed(
+        f"the database refused to clean up '{table}': {said(error)}; this batch was rolled back{hint}",
+        FailureClass.CONFIG if hint else kind,
+    )

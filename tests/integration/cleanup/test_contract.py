@@ -83,6 +83,14 @@ class CleanupContract:
 
         assert (result["matched"], len(result["refusals"])) == (2, 2)
 
+    def test_database_that_takes_no_writes_is_named_as_such(self, shop: sa.Engine, sweep: Sweep) -> None:
+        """A replica does not become writable by another attempt."""
+        reader = make_engine(shop.url, pooled=False, read_only=True)
+
+        with pytest.raises(JobFailed, match=r"refused to clean up.*takes no writes: name the primary") as refused:
+            sweep(reader, table="shop_order", children=["line_tax", "line"], key="run")
+        assert refused.value.failure_class is FailureClass.CONFIG
+
     def test_unlisted_child_refuses_the_run(self, shop: sa.Engine, sweep: Sweep) -> None:
         """A foreign key that would block is named before the first delete, with the way out."""
         with pytest.raises(GiveUp, match=r"3 rows of 'line' \(order_id\).*children = \[\"line\"\]"):

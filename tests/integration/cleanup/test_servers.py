@@ -171,8 +171,9 @@ def test_missing_right_is_a_failure_that_says_so(
     with pytest.raises(JobFailed, match="cannot be read: permission denied for table t"):
         sweep(reader, table="t")
     execute(postgresql, f"GRANT SELECT ON t TO {role}")
-    with pytest.raises(JobFailed, match="refused to clean up 't': permission denied"):
+    with pytest.raises(JobFailed, match=r"refused to clean up 't': permission denied.*; grant this user") as refused:
         sweep(reader, table="t")
+    assert refused.value.failure_class is FailureClass.CONFIG
 
 
 def test_locked_row_is_waited_for_and_given_back(
