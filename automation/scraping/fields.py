@@ -7,6 +7,7 @@ Never: reads a value.
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal
 
@@ -31,6 +32,15 @@ _GOES_WITH = {
 }  # fmt: skip
 
 
+def _date_format(text: str) -> str:
+    try:
+        datetime.strptime("", text)  # noqa: DTZ007 - only the format is looked at
+    except ValueError as error:
+        if "directive" in str(error) or "stray" in str(error):
+            raise ValueError(f"'{printable(text, 60)}': {error}; write one such as %d/%m/%Y, or epoch") from None
+    return text
+
+
 class FieldRule(Selector):
     """One value of an item."""
 
@@ -51,7 +61,7 @@ class FieldRule(Selector):
     clean: tuple[Annotated[str, AfterValidator(check_step)], ...] = Field(
         (), description="steps after strip and collapse, such as lower or remove:…"
     )
-    format: str | None = Field(
+    format: Annotated[str, AfterValidator(_date_format)] | None = Field(
         None, description="of a date, as in strptime: %d/%m/%Y; epoch for seconds or milliseconds since 1970"
     )
     languages: tuple[str, ...] = Field((), description='of a date in words or figures: "es", "en-GB"')

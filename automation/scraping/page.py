@@ -110,9 +110,10 @@ class Page:
         """What relative links start from: `<base href>`, else the final URL."""
         found = self.reading.css("base[href]", self.reading.whole)
         try:
-            return urljoin(self.url, str(self.reading.attribute(found[0], "href")).strip()) if found else self.url
+            base = urljoin(self.url, str(self.reading.attribute(found[0], "href")).strip()) if found else self.url
         except ValueError:
             return self.url
+        return base if base.startswith(("http://", "https://")) else self.url
 
     @property
     def title(self) -> str | None:

@@ -7,12 +7,13 @@ Never: looks at a page; knows what a field is.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from automation.text import printable
+from automation.text import nearest, printable
 
 #: Backtracking takes time by the length of the expression, too.
 LONGEST_REGEX = 1000
@@ -38,16 +39,30 @@ def short_form(value: Any) -> Any:
     return {name: part for name, part in given.items() if part}
 
 
+def _functions_in(node: Any) -> Iterator[str]:
+    """The functions that an expression, as JMESPath has parsed it, calls."""
+    if isinstance(node, dict):
+        if node["type"] == "function_expression":
+            yield node["value"]
+        for child in node["children"]:
+            yield from _functions_in(child)
+
+
 @lru_cache(maxsize=1024)
 def check_path(text: str) -> str:
     """The JMESPath expression as it is. Raises ValueError for one that is none."""
     import jmespath
 
     try:
-        jmespath.compile(text)
+        parsed = jmespath.compile(text).parsed
     except (jmespath.exceptions.JMESPathError, ValueError) as error:
         problem = str(error).partition("\n")[0].rstrip(": ")
         raise ValueError(f"'{printable(text, 80)}' is not a JMESPath expression: {printable(problem, 200)}") from None
+    known = jmespath.functions.Functions.FUNCTION_TABLE
+    for name in set(_functions_in(parsed)) - set(known):
+        meant = nearest(name, known)
+        hint = f"; did you mean {meant}()?" if meant else ""
+        raise ValueError(f"'{printable(text, 80)}' is not a JMESPath expression: there is no function {name}(){hint}")
     return text
 
 
@@ -130,7 +145,8 @@ class Selector(BaseModel):
             from lxml import etree
 
             try:
-                etree.XPath(text)
+                # Unknown functions and prefixes are told by no other way than by asking.
+                etree.XPath(text)(etree.Element("html"))
             except (etree.XPathError, ValueError) as error:
                 raise ValueError(f"'{printable(text, 80)}' is not an XPath expression: {error}") from None
         return text

@@ -97,7 +97,7 @@ def test_a_dry_run_sends_nothing_that_changes(site, run_plugin):
 @pytest.mark.parametrize(
     ("params", "says"),
     [
-        ({"url": "example.com"}, "only http:// and https://"),
+        ({"url": "example.com"}, "write https://example.com"),
         ({"url": "https://example.com/", "json": {}, "body": "x", "method": "POST"}, "one of json, form and body"),
         ({"url": "https://example.com/", "json": {}}, 'method = "POST"'),
         ({"url": "https://example.com/", "timeout": "0s"}, "longer than 0s"),

@@ -116,6 +116,12 @@ def test_links_become_absolute(link, absolute):
     assert page().absolute(link) == absolute
 
 
+@pytest.mark.parametrize("base", ["javascript:x", "data:text/html,x", "http://[", "//"])
+def test_a_base_that_is_no_address_of_the_web_is_none(base):
+    """Links start from the page then, as in browsers."""
+    assert page(f'<base href="{base}">').absolute("a") == "https://x.example/list/a"
+
+
 def test_links_of_a_selector_leave_out_what_leads_out_of_the_web():
     """A mail address is not followed."""
     looked = page()

@@ -41,7 +41,7 @@ def test_the_defaults_are_polite():
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"start": "example.com"}, "only http:// and https://"),
+        ({"start": "example.com"}, "write https://example.com"),
         ({"proxy": "socks5://127.0.0.1:9050"}, "SOCKS is not spoken here"),
         ({"proxy": "127.0.0.1:3128"}, "write http://host:port"),
         ({"start": "https://me:pw@example.com/"}, "auth"),

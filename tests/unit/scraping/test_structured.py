@@ -186,6 +186,9 @@ def test_an_article_is_read_without_the_page_around_it():
     ("field", "says"),
     [
         ({"json": "a..b"}, "is not a JMESPath expression"),
+        ({"json": "data[?lenght(name) > `3`]"}, "no function lenght(); did you mean length()?"),
+        ({"xpath": "re:test(//a, 'b')"}, "Undefined namespace prefix"),
+        ({"css": "p", "type": "date", "format": "%-d"}, "write one such as %d/%m/%Y"),
         ({"css": "p", "jsonld": "a"}, "write css or jsonld, not both"),
         ({"css": "p", "type": "date", "languages": "xx"}, "'xx' is not a known language"),
         ({"css": "p", "type": "date", "zone": "Europe/Madird"}, "did you mean 'Europe/Madrid'"),
