@@ -76,4 +76,4 @@ def _width(title: str, whole: bool, texts: Sequence[str], word: int) -> int:
 
 def _longest_word(texts: Sequence[str]) -> int:
     """The letters that do not break, of a column's longest word."""
-    return min(max((len(word) for text in texts for word in text.split()), default=0), LONGEST_WORD)
+    return min(max(map(len, " ".join(texts).split()), default=0), LONGEST_WORD)

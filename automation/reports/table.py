@@ -101,7 +101,7 @@ class Table:
         """The same as rows of HTML."""
         return html_rows(self.written, self._sides)
 
-    @property
+    @cached_property
     def paper(self) -> Paper:
         """How it fits on a printed page."""
         cells = zip(self.columns, self.written, strict=True)
