@@ -50,10 +50,10 @@ def _answer(job: JobFacts, fire: FireFacts, chain: list[Step]) -> Step:
 def _verdict(job: JobFacts, fire: FireFacts, chain: list[Step]) -> str:
     run = fire.run
     if run is not None and run.state in OPEN:
-        words = {State.QUEUED: "it waits to begin", State.RUNNING: "it is at work"}
-        return words.get(State(run.state), "it waits for its next attempt")
+        words: dict[str, str] = {State.QUEUED: "it waits to begin", State.RUNNING: "it is at work"}
+        return words.get(run.state, "it waits for its next attempt")
     if run is not None and run.attempt:
-        return f"it ran and {ENDED[State(run.state)]}"
+        return f"it ran and {ENDED.get(run.state, f'is {run.state}')}"
     state = run.state if run is not None else fire.recorded.decision if fire.recorded else None
     if state is not None:
         return f"it did not run ({state})"
@@ -123,7 +123,7 @@ def _asked_for(run: RunRow) -> str:
         Kind.FLOW: "Another job asked for it",
         Kind.PING: "A program elsewhere reported it",
     }
-    return f"{by.get(Kind(run.kind), 'It was asked for')}, and no schedule decided it."
+    return f"{by.get(run.kind, 'It was asked for')}, and no schedule decided it."
 
 
 def _reason(job: JobFacts, fire: FireFacts) -> Iterator[Step]:

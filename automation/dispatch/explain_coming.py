@@ -170,7 +170,7 @@ def _overlap(job: JobFacts, declared: Job) -> Iterator[Step]:
 def _how(one: OpenRun) -> str:
     if one.waits:
         return "waits to begin"
-    return "is at work" if one.state is State.RUNNING else "waits for its next attempt"
+    return "is at work" if one.state == State.RUNNING else "waits for its next attempt"
 
 
 def _scheduler(job: JobFacts) -> Iterator[Step]:

@@ -34,7 +34,7 @@ def run_steps(job: JobFacts, fire: FireFacts) -> Iterator[Step]:
     run = fire.run
     if run is None:
         return
-    if run.attempt or run.state in OPEN or (fire.recorded is None and run.state is not State.SKIPPED):
+    if run.attempt or run.state in OPEN or (fire.recorded is None and run.state != State.SKIPPED):
         queued = f"Run {run.id} was put into the queue '{run.queue}' with priority {run.priority}."
         came_back = len(since_queued(run, fire.attempts)) < len(fire.attempts)
         yield Step("queued", queued, None if came_back else run.queued_at, run=run.id)
@@ -84,7 +84,7 @@ def _attempt(run: RunRow, one: AttemptRow) -> Iterator[Step]:
 
 def _waiting(job: JobFacts, fire: FireFacts, run: RunRow) -> Iterator[Step]:
     """What an open run is at, or waits for."""
-    if run.state is State.RUNNING:
+    if run.state == State.RUNNING:
         yield from _at_work(job, fire, run)
         return
     if run.reason:
@@ -157,8 +157,8 @@ def _end(run: RunRow) -> str:
         State.SKIPPED: "The run was skipped" if word_of(run.reason) else "The plugin skipped it",
         State.MISSED: "The run was missed",
     }
-    hint = f". Look at it with: automation show {run.id}" if run.state is State.DEAD else ""
-    return f"{ends[State(run.state)]}{because}{hint}."
+    hint = f". Look at it with: automation show {run.id}" if run.state == State.DEAD else ""
+    return f"{ends.get(run.state, f'The run is {run.state}')}{because}{hint}."
 
 
 def worker_step(job: JobFacts, queue: str) -> Step:

@@ -93,7 +93,7 @@ def _slotted(bars: Sequence[Bar], scale: Scale, viewer: Viewer) -> Iterator[Mark
     for bar in reversed(bars):
         slots.setdefault(int(max(scale.at(bar.begins), 0) // _SLOT), []).append(bar)
     for _, some in sorted(slots.items()):
-        worst = min(some, key=lambda one: _RANK.index(one.state))
+        worst = min(some, key=lambda one: _RANK.index(one.state) if one.state in _RANK else -1)
         begins = max(scale.at(min(one.begins for one in some)), 0)
         ends = max(scale.at(min(one.finished_at or viewer.now, viewer.now)) for one in some)
         if ends >= 0:

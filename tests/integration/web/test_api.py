@@ -213,6 +213,15 @@ def test_jobs_fires_and_reasons(client):
     assert client.get(f"{V1}/jobs/scrape-shop/why").status_code == 200
 
 
+def test_why_of_a_run_at_work_says_who_does_it(client, add_run):
+    """As it stands in the ledger: not that its message has still to go out."""
+    add_run()
+    steps = [step["text"] for step in client.get(f"{V1}/jobs/scrape-shop/why").json()]
+
+    assert "Attempt 1 is at work on w1 (pid 7)." in steps
+    assert not any("message" in step for step in steps)
+
+
 def test_access_is_given_over_http(client, ledger):
     """The first user closes the door behind it; the last admin cannot lock everybody out."""
     made = client.post(f"{V1}/users", json={"name": "Ann", "role": "admin", "password": "correct horse battery"})
