@@ -100,7 +100,7 @@ def test_a_failed_attempt_shows_its_reason_and_traceback(client, add_run):
     )  # fmt: skip
     page = page_of(client.get(f"/runs/{add_run(verdict=verdict)}"))
 
-    assert "503 from the shop transport (http:503)" in words(page.select_one("[aria-label=Attempts] table"))
+    assert "503 from the shop transport http:503" in words(page.select_one("[aria-label=Attempts] table"))
     assert page.select_one("td details pre").text == "Traceback: …"
 
 
