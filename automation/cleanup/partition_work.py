@@ -59,7 +59,9 @@ def clean_partitions(engine: sa.Engine, params: CleanupParams, work: Work) -> di
     upkeep = keep_up(engine, [plan.root], params.after, work.log) if params.after and done.gone else []
     with transaction(engine, writes=False) as connection:
         remaining = rows_of(connection, plan.root.clause)
-    return _result(plan, done, rule.action, remaining) | {"dry_run": False, "after": upkeep}
+    result = _result(plan, done, rule.action, remaining)
+    made = {"partitions_left": result["partitions_left"] + len(plan.missing)}
+    return result | made | {"dry_run": False, "after": upkeep}
 
 
 def _make_ahead(one: Session, plan: PartitionPlan, work: Work) -> None:
