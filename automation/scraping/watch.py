@@ -33,6 +33,7 @@ from automation.scraping.soup import soup_of
 from automation.scraping.values import Money
 from automation.text import printable
 
+_TRY = 'automation try scrape URL --css "…"'
 _UNSEEN = ("script", "style", "noscript", "template")
 
 
@@ -136,7 +137,7 @@ def _value(params: WatchParams, page: Page) -> str:
     except ValueError as error:
         raise _drift(page, str(error)) from error
     if value in (None, "", []):
-        raise _drift(page, "the value is not there; look at its selector")
+        raise _drift(page, f"the value is not there; {_TRY} shows what a selector finds")
     if isinstance(value, Money):
         return f"{value.amount.normalize():f} {value.currency or ''}".strip()
     if type(value) is float:
@@ -164,7 +165,7 @@ def _lines(params: WatchParams, page: Page) -> Iterator[str]:
             element.decompose()
     parts = [part for selector in params.select for part in soup.select(selector)] if params.select else [soup]
     if not parts:
-        raise _drift(page, f"nothing matches {', '.join(params.select)}; look at the selector")
+        raise _drift(page, f"nothing matches {', '.join(params.select)}; {_TRY} shows what a selector finds")
     for part in parts:
         for line in _rows(page, part) if params.compare == "table" else "".join(_texts(part)).split("\n"):
             page.effort.took(line)
