@@ -28,6 +28,7 @@ def web(context: typer.Context) -> None:
     from automation.web.api.desk import Bell, Desk
     from automation.web.app import create_app
     from automation.web.declared import Declared
+    from automation.web.patience import bound_waits
     from automation.web.ready import readiness
     from automation.web.server import is_loopback, listen, serve
     from automation.web.site import Site
@@ -36,6 +37,7 @@ def web(context: typer.Context) -> None:
     settings = services.settings
     logs.configure(services.redactor, form=settings.log_format, level=settings.log_level)
     ledger, where = services.ledger_unchecked, endpoints(settings)
+    bound_waits(ledger.engine)
 
     def guarded() -> bool:
         found = ledger_if_any(services)
