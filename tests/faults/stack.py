@@ -91,7 +91,7 @@ class Stack:
         self.members: dict[str, Member] = {}
         self.mark = f"torment_{secrets.token_hex(4)}"
         self._logs: list[IO[bytes]] = []
-        self._relay_port, self._redis_port = _free_port(), _free_port()
+        self._relay_port, self._redis_port = free_port(), free_port()
         project.write(root, files)
         self.url = self._make_database()
         self.environ = {
@@ -262,7 +262,7 @@ def _outside() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("AUTOMATION_") and name != "PORT"}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
