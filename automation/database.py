@@ -27,6 +27,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from automation import mariadb
 from automation.commits import take_turns
 from automation.errors import InvalidInput
 from automation.secrets import mask_urls
@@ -135,6 +136,8 @@ def make_engine(
         extra = _EXTRAS.get(driver)
         package = f"'automation[{extra}]'" if extra else f"{driver}, or leave '+{driver}' out"
         raise InvalidInput(f"The driver '{driver}' is not installed; run: pip install {package}") from error
+    if url.get_driver_name() == "pymysql":
+        sa.event.listen(engine, "do_connect", mariadb.connect)
     if pooled:
         sa.event.listen(engine, "reset", _clean)
     if forks:

@@ -156,7 +156,11 @@ def _administer(server: str, statement: str) -> None:
     import pymysql
 
     connection = pymysql.connect(
-        host=parts.hostname, port=parts.port or 3306, user=parts.username, password=parts.password or ""
+        host=parts.hostname,
+        port=parts.port or 3306,
+        user=parts.username,
+        password=parts.password or "",
+        ssl_disabled=True,
     )
     with connection, connection.cursor() as cursor:
         cursor.execute(statement)

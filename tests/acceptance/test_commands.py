@@ -128,6 +128,7 @@ def test_check_tells_every_problem_with_its_place(idle):
     assert "did you mean 'every'?" in checked.stdout
 
 
+@pytest.mark.slow
 def test_list_shows_what_and_when(running):
     """The table for people, the same rows for programs."""
     table = running.type("list").stdout
@@ -252,6 +253,7 @@ def all_well(checks):
     return checks if {check["state"] for check in checks} == {"ok"} else None
 
 
+@pytest.mark.slow
 def test_doctor_finds_everything_at_work(running, eventually):
     """With `up`, each part works, as soon as a scheduler leads."""
     found = eventually(lambda: all_well(running.json("doctor")))
@@ -271,6 +273,7 @@ def test_doctor_without_up_says_what_to_start(idle):
     assert "start it with: automation up" in examined.stdout
 
 
+@pytest.mark.slow
 def test_db_upgrade_is_there_to_be_repeated(running):
     """A ledger of this version stays as it is."""
     first, second = running.type("db", "upgrade"), running.type("db", "upgrade")
@@ -319,6 +322,7 @@ def test_wrong_words_are_told_with_the_nearest_right_one(running, typed, said):
     assert said in told(running.type(*typed.split()), 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "said"),
     [
@@ -343,6 +347,7 @@ def test_a_template_at_fault_is_told_with_its_line(idle, source, said):
     assert not list((idle.data).rglob("report.html"))
 
 
+@pytest.mark.slow
 def test_files_that_cannot_be_kept_fail_the_run(idle):
     """A file where the artifacts' folder should be: the run is dead, with the path."""
     idle.data.mkdir()
@@ -456,6 +461,7 @@ def test_after_a_stop_the_next_up_goes_on(idle, eventually):
     idle.stop()
 
 
+@pytest.mark.slow
 def test_output_that_nobody_reads_is_no_error(running):
     """`automation runs | head -1` ends quietly."""
     command = [sys.executable, "-m", "automation", "-C", str(running.folder), "runs"]

@@ -111,6 +111,7 @@ def ready(demo):
         return False
 
 
+@pytest.mark.slow
 def test_the_demonstration_scrapes_tidies_reports_mails_and_leaves_nothing(demo):
     """All four jobs succeed, the report reaches the captured mail, pages show it, Ctrl-C ends all."""
     wait_for(lambda: ready(demo), 120, demo)

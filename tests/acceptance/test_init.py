@@ -65,6 +65,7 @@ def test_a_new_project_passes_the_check(project):
     assert "warning" not in checked.stdout + checked.stderr
 
 
+@pytest.mark.slow
 def test_a_new_project_runs_its_job_here(project):
     """The example plugin runs without a broker, greets, and leaves its page."""
     ran = automation("run", "hello", "--here", cwd=project)
@@ -96,6 +97,7 @@ def test_a_new_project_is_run_by_up(project, eventually):
         up.wait()
 
 
+@pytest.mark.slow
 def test_the_doctor_of_a_new_project_names_what_does_not_run_yet(project):
     """Before `up` the doctor fails with the parts that are missing, as a list and as JSON, and makes no file."""
     examined = automation("doctor", "--json", cwd=project)

@@ -22,7 +22,7 @@ from automation.runner.attempt import attempt
 from automation.services import Services, build_services
 from tests.faults.course import Course, eventually, lengths, now
 from tests.faults.detour import Detour
-from tests.faults.stack import _free_port
+from tests.faults.stack import free_port
 
 pytestmark = pytest.mark.timeout(600)
 slow, soak = pytest.mark.slow, pytest.mark.soak
@@ -178,7 +178,7 @@ def relayed(
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text(text)
     direct = fresh_database(request.param)
-    parts, port = urlsplit(direct), _free_port()
+    parts, port = urlsplit(direct), free_port()
     way = Detour(port, (str(parts.hostname), parts.port or 0))
     cut = parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{port}")).geturl()
     made = [build_services(tmp_path, environ={"AUTOMATION_DATABASE_URL": url}) for url in (cut, direct)]

@@ -23,7 +23,7 @@ FLOORS = {
         *("settings", "database", "retry", "triggers", "supervise", "limits"),
         *("net", "rendering", "artifacts", "demo", "scaffold"),
     },
-    1: {"errors", "clock", "text", "events", "logs", "secrets", "turns", "commits", "setting_values"},
+    1: {"errors", "clock", "text", "events", "logs", "secrets", "turns", "commits", "mariadb", "setting_values"},
 }
 FLOOR = {unit: floor for floor, units in FLOORS.items() for unit in units}
 ENGINES = {"scraping", "cleanup", "reports", "mail", "command"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import ssl
 from collections.abc import Callable
 
 import pytest
@@ -53,3 +54,14 @@ def test_a_connection_that_was_cut_is_dropped_without_a_word(
     assert caplog.records == []
     assert number(engine, kind) != mine
     engine.dispose()
+
+
+def test_certificates_are_read_once_for_all_connections_to_mariadb(fresh_database, monkeypatch) -> None:
+    """Reading all that a machine trusts takes longer than most questions."""
+    read: list[object] = []
+    whole = ssl.create_default_context
+    monkeypatch.setattr(ssl, "create_default_context", lambda *args, **more: read.append(args) or whole(*args, **more))
+    engine = make_engine(fresh_database("mariadb"), pooled=False)
+
+    assert len({number(engine, "mariadb") for _ in range(3)}) == 3
+    assert len(read) <= 1

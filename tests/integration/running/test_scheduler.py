@@ -115,6 +115,7 @@ def test_a_killed_leader_is_replaced_by_its_stand_by(ticking):
     assert_complete(ticking)
 
 
+@pytest.mark.slow
 def test_a_leader_that_stops_lets_the_next_lead_at_once(ticking):
     """SIGTERM gives the lock back; the process ends with 0."""
     await_more(ticking)
@@ -169,6 +170,7 @@ def test_a_job_may_run_on_start_once_for_its_configuration(stack):
     assert "came up empty" not in stack.log.read_text()
 
 
+@pytest.mark.slow
 def test_a_broken_job_does_not_stop_the_others(stack):
     """It is named in the log with file and line, and does not fire."""
     stack.declare(
@@ -182,6 +184,7 @@ def test_a_broken_job_does_not_stop_the_others(stack):
     assert "schedules/test.toml:7" in stack.log.read_text()
 
 
+@pytest.mark.slow
 def test_postgresql_holds_the_ledger_and_rabbitmq_the_messages(stack, needs, fresh_database):
     """The same project with a server for each part: RedBeat keeps its Redis."""
     prefix = f"t{os.getpid()}x{id(stack) % 10_000}"
@@ -217,6 +220,7 @@ def forget(stack, prefix: str) -> None:
         redis.delete(key)
 
 
+@pytest.mark.slow
 def test_a_scheduler_without_its_ledger_says_so(stack):
     """Exit 4, one sentence, the way out."""
     stack.environ["AUTOMATION_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/none"

@@ -17,6 +17,7 @@ def test_a_run_is_done_once_and_its_result_kept(shared):
     assert [line[3] for line in shared.effects() if line[0] == run.id] == ["plain"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["memory", "exit", "recursion"])
 def test_what_ends_a_process_elsewhere_ends_only_the_run(shared, what: str):
     """MemoryError, SystemExit and endless recursion are failures of the job; the worker's process goes on."""
@@ -42,6 +43,7 @@ def test_a_run_past_its_timeout_is_ended_and_the_plugin_may_clean_up(shared):
     assert "300ms" in run.reason
 
 
+@pytest.mark.slow
 def test_a_plugin_that_swallows_its_timeout_is_killed(shared):
     """After kill_after the worker's main process ends it, and the next run finds a worker."""
     run = shared.ended(shared.run("short", "-p", "what=hang")["id"])
@@ -87,6 +89,7 @@ def test_a_message_that_nobody_signed_starts_nothing(shared):
     assert len([line for line in shared.effects() if line[0] == forged.id]) == 1
 
 
+@pytest.mark.slow
 def test_a_run_can_be_asked_to_stop(shared):
     """`ctx.cancelled` turns true in a long loop."""
     run_id = shared.run("act", "-p", "what=until cancelled")["id"]

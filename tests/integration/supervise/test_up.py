@@ -147,6 +147,7 @@ def test_a_taken_port_is_told_before_anything_starts(up, client):
     assert len(running.lines) == 1
 
 
+@pytest.mark.slow
 def test_a_deep_project_works_too(up, client, project):
     """A data folder too long for a socket has its socket elsewhere, and that is removed as well."""
     running = up(client, AUTOMATION_DATA_DIR=str(project / ("deep" * 40)))
@@ -222,6 +223,7 @@ def test_changed_plugins_let_workers_begin_anew(up, project):
     assert sum("other is here" in line for line in running.lines) == 1
 
 
+@pytest.mark.slow
 def test_without_a_terminal_a_hang_up_asks_for_a_look(up):
     """As services are told to read their files again."""
     running = up("other: python stay.py other\n")
@@ -233,6 +235,7 @@ def test_without_a_terminal_a_hang_up_asks_for_a_look(up):
     assert running.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_process_that_will_not_go_is_killed_and_begins_anew(up, project, left):
     """After the grace that a stop has, with what it had started."""
     running = up("worker: python stubborn.py\n", "--grace", "1s")
