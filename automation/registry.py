@@ -20,7 +20,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from threading import RLock
@@ -76,7 +76,7 @@ def load_registry(project_root: Path) -> Registry:
     loading = _Loading(project_root.resolve())
     for path in _plugin_files(shipped_folder("jobs")):
         loading.add_file(path, SHIPPED)
-    for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda entry: entry.name):
+    for entry in _installed(importlib.metadata.entry_points):
         loading.plugins.promise(entry.name, partial(loading.add_entry_point, entry))
     folder = loading.root / "jobs"
     if folder.is_dir() and str(folder) not in sys.path:
@@ -84,6 +84,12 @@ def load_registry(project_root: Path) -> Registry:
     for path in _plugin_files(folder):
         loading.add_file(path, PROJECT)
     return Registry(loading.plugins, loading.broken, loading.origins)
+
+
+@cache
+def _installed(ask: Callable[..., Iterable[importlib.metadata.EntryPoint]]) -> list[importlib.metadata.EntryPoint]:
+    """What installed packages offer. Looked for once: it takes longer than all else, and a process gains no packages."""
+    return sorted(ask(group=GROUP), key=lambda entry: entry.name)
 
 
 def _plugin_files(folder: Path) -> list[Path]:

@@ -29,6 +29,7 @@ from automation.registry import Registry, load_registry
 from automation.retry import RetryPolicy
 from automation.runner.attempt import attempt
 from automation.services import Services, build_services
+from automation.testing.blank import ledger_of
 from automation.text import nearest
 
 __all__ = ["FrozenClock", "JobRun", "run_job"]
@@ -105,7 +106,7 @@ def _run(
     services.__dict__["registry"] = Registry({spec.name: spec})
     if databases is not None:
         services.__dict__["database_urls"] = dict(databases)
-    ledger, now = services.upgraded_ledger(), services.clock.now()
+    ledger, now = ledger_of(services), services.clock.now()
     job = Job(
         name=name,
         plugin=spec.name,

@@ -26,6 +26,7 @@ from automation.scheduler.scheduler import LedgerScheduler
 from automation.services import Services, build_services
 from automation.sight import Sight
 from automation.testing.bell import Bell, SchedulerDied
+from automation.testing.blank import ledger_of
 from automation.testing.clock import VirtualClock
 from automation.testing.history import History, read_history
 from automation.testing.server import throwaway_redis
@@ -116,7 +117,7 @@ def _services(project: Path | str, start: datetime, environ: dict[str, str]) -> 
         try:
             # What a simulation leaves need not outlive a power cut.
             sa.event.listen(services.ledger_unchecked.engine, "connect", _without_sync)
-            services.upgraded_ledger()
+            ledger_of(services)
             yield services, clock
         finally:
             services.close()

@@ -135,7 +135,7 @@ def test_the_demonstration_scrapes_tidies_reports_mails_and_leaves_nothing(demo)
     assert not (demo.folder / ".automation" / "up.lock").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_second_demonstration_in_the_folder_is_refused_and_a_later_one_goes_on(start):
     """While one runs, another says so and ends with 3; after it, the same folder goes on with the same shop.
 

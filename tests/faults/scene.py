@@ -217,16 +217,16 @@ class Scene(Stack):
         """
         self.until = datetime.now(UTC)
         if self._members("scheduler"):
-            eventually(lambda: not list(oracle.unrecorded(self.seen())), self.tails)
+            self._wait_out(lambda: sum(1 for _ in oracle.unrecorded(self.seen())))
         left = self._leave("scheduler")
-        self._let_end()
+        self._wait_out(self._open_runs)
         left += self._leave("worker")
         return [*oracle.judge(self.seen()), *(Violation("left over", what) for what in [*left, *self.left_over()])]
 
-    def _let_end(self) -> None:
-        """Wait for all runs, as long as any of them ends in between: a backlog takes its time."""
-        while still := self._open_runs():
-            eventually(lambda so_many=still: self._open_runs() < so_many, self.tails)
+    def _wait_out(self, left: Callable[[], int]) -> None:
+        """Wait until nothing is left, as long as anything goes in between: a backlog takes its time."""
+        while still := left():
+            eventually(lambda so_many=still: left() < so_many, self.tails)
 
     def _open_runs(self) -> int:
         return int(self.ask("SELECT COUNT(*) FROM automation_runs WHERE state IN ('queued', 'running', 'retrying')"))

@@ -126,7 +126,7 @@ def test_each_customer_gets_one_mail_whoever_dies(office: Office, exim: Exim, cu
     _arrived(office, exim, customers)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_each_customer_gets_one_mail_when_workers_die(office: Office, exim: Exim, customers: dict[str, str]) -> None:
     """The worker's process that sends is killed three times and the server twice; `up` goes on each time."""

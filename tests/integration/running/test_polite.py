@@ -49,6 +49,9 @@ def server(serving):
 @pytest.mark.parametrize("where", ["redis", "ledger"])
 def test_two_workers_with_three_jobs_keep_one_distance_to_a_host(stack, server, where):
     """The smallest gap that the server sees is the limit, whoever asks, and wherever turns are kept."""
+    stack.environ["AUTOMATION_LEASE"] = (
+        "20s"  # nobody dies here, and a machine that stands still for seconds takes no run away
+    )
     names = ["first", "second", "third"]
     for name in names:
         base = f"http://127.0.0.1:{server.server_port}"
