@@ -11,6 +11,8 @@ import urllib.request
 
 import pytest
 
+from automation.web.server import listen
+
 
 @pytest.fixture
 def project(tmp_path):
@@ -88,3 +90,12 @@ def test_listening_beyond_this_machine_is_refused(web, host):
 
     assert child.returncode == 3
     assert "ssh -L" in said
+
+
+def test_an_answer_is_not_held_back_for_an_acknowledgement():
+    """What a visitor's connection is given at once, headers and body, leaves at once."""
+    with listen("127.0.0.1", 0, guarded=lambda: False) as listening:
+        with socket.create_connection(listening.getsockname()):
+            accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
