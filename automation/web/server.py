@@ -47,14 +47,14 @@ def listen(host: str, port: int, *, guarded: Callable[[], bool], public_url: str
         made = socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128
         )
-        # asyncio does this by itself only for sockets that name their protocol. Without it the second half of each answer on a
-        # kept connection waits for the visitor's acknowledgement, which takes its 40 ms.
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return made
     except OSError as error:
         raise Refused(
             f"The dashboard cannot listen on {host}:{port}: {_why(error)}. Set PORT to a free one, such as PORT={port + 1}"
         ) from error
+    # asyncio does this by itself only for sockets that name their protocol. Without it the second half of each answer on a
+    # kept connection waits for the visitor's acknowledgement, which takes its 40 ms.
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
 
 
 def _why(error: OSError) -> str:
